@@ -1,0 +1,76 @@
+/// A random, time-ordered id that knows what it names (docs/format.md §1.3).
+///
+/// 128 bits: 48 bits of milliseconds since 1970, 80 random bits; written as 26 characters of Crockford's base32 in lower case.
+/// Two ids of different nouns have different types, so a vendor's id cannot be passed where a case's is wanted.
+package struct ID<Noun>: Hashable, Sendable, Comparable, CustomStringConvertible {
+  package let text: String
+
+  /// Makes a new id from the current instant and 80 random bits.
+  package static func make(at now: Instant, using random: inout some RandomNumberGenerator) -> ID {
+    let high = (UInt64(clamping: now.milliseconds) << 16) | (random.next() & 0xffff)
+    return ID(high: high, low: random.next())
+  }
+
+  package static func make(at now: Instant) -> ID {
+    var random = SystemRandomNumberGenerator()
+    return make(at: now, using: &random)
+  }
+
+  /// Returns nil unless `text` is exactly the written form of an id.
+  package init?(_ text: some StringProtocol) {
+    guard text.utf8.count == 26, let first = text.utf8.first, first <= UInt8(ascii: "7"),
+      text.utf8.allSatisfy({ Base32.isDigit($0) })
+    else { return nil }
+    self.text = String(text)
+  }
+
+  private init(high: UInt64, low: UInt64) {
+    text = Base32.encode(high: high, low: low)
+  }
+
+  /// The same id under another noun's type; for the few places that store ids of several nouns in one column.
+  package func retyped<Other>(as other: Other.Type = Other.self) -> ID<Other> { ID<Other>(unchecked: text) }
+
+  private init(unchecked text: String) { self.text = text }
+
+  package var description: String { text }
+  package static func < (a: ID, b: ID) -> Bool { a.text < b.text }
+}
+
+/// Names for ids that cross targets.
+package enum Tenant {}
+package enum Person {}
+package enum Command {}
+package enum Log {}
+package enum Installation {}
+package enum StoredFile {}
+
+package typealias TenantID = ID<Tenant>
+package typealias PersonID = ID<Person>
+package typealias CommandID = ID<Command>
+package typealias FileID = ID<StoredFile>
+
+/// Crockford's base32 in lower case, for ids only.
+enum Base32 {
+  static let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
+
+  static func isDigit(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): true
+    case UInt8(ascii: "a")...UInt8(ascii: "z"): !"ilou".utf8.contains(byte)
+    default: false
+    }
+  }
+
+  static func encode(high: UInt64, low: UInt64) -> String {
+    var high = high
+    var low = low
+    var characters = [UInt8](repeating: 0, count: 26)
+    for position in characters.indices.reversed() {
+      characters[position] = digits[Int(low & 31)]
+      low = (low >> 5) | (high << 59)
+      high >>= 5
+    }
+    return String(decoding: characters, as: UTF8.self)
+  }
+}
