@@ -1,0 +1,97 @@
+import Glibc
+
+/// Small files that are either the old or the new content after a crash: written beside, synced, renamed, directory synced.
+package enum DurableFile {
+  package struct FileError: Error, Sendable, CustomStringConvertible {
+    package let operation: String
+    package let path: String
+    package let number: Int32
+    package init(operation: String, path: String, number: Int32) {
+      self.operation = operation
+      self.path = path
+      self.number = number
+    }
+    package var description: String { "\(operation) \(path): \(String(cString: strerror(number)))" }
+  }
+
+  /// Largest file that `read` takes; everything in a key store is far smaller.
+  package static let maximumSize = 1 << 20
+
+  /// Replaces or creates `path` with mode 0600.
+  package static func write(_ bytes: [UInt8], to path: String) throws {
+    let temporary = path + ".new"
+    let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    guard descriptor >= 0 else { throw FileError(operation: "create", path: temporary, number: errno) }
+    do {
+      try writeAll(bytes, to: descriptor, path: temporary)
+      guard fsync(descriptor) == 0 else { throw FileError(operation: "sync", path: temporary, number: errno) }
+    } catch {
+      Glibc.close(descriptor)
+      throw error
+    }
+    Glibc.close(descriptor)
+    guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, number: errno) }
+    try syncDirectory(of: path)
+  }
+
+  /// Nil if there is no such file.
+  package static func read(_ path: String) throws -> [UInt8]? {
+    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw FileError(operation: "open", path: path, number: errno)
+    }
+    defer { Glibc.close(descriptor) }
+    var bytes: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      let count = Glibc.read(descriptor, &buffer, buffer.count)
+      guard count >= 0 else { throw FileError(operation: "read", path: path, number: errno) }
+      if count == 0 { return bytes }
+      bytes += buffer[0..<count]
+      guard bytes.count <= maximumSize else { throw FileError(operation: "read", path: path, number: EFBIG) }
+    }
+  }
+
+  /// Makes the directory (mode 0700) and its parents.
+  package static func makeDirectory(_ path: String) throws {
+    if mkdir(path, 0o700) == 0 { return try syncDirectory(of: path) }
+    if errno == EEXIST { return }
+    guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
+      throw FileError(operation: "make directory", path: path, number: errno)
+    }
+    try makeDirectory(String(path[..<slash]))
+    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
+      throw FileError(operation: "make directory", path: path, number: errno)
+    }
+    try syncDirectory(of: path)
+  }
+
+  package static func syncDirectory(of path: String) throws {
+    let parent = path.lastIndex(of: "/").map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+    let descriptor = Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileError(operation: "open directory", path: parent, number: errno) }
+    defer { Glibc.close(descriptor) }
+    guard fsync(descriptor) == 0 else { throw FileError(operation: "sync directory", path: parent, number: errno) }
+  }
+
+  /// The path with every link resolved, or nil if it does not exist.
+  package static func resolved(_ path: String) -> String? {
+    guard let real = realpath(path, nil) else { return nil }
+    defer { free(real) }
+    return String(cString: real)
+  }
+
+  package static func writeAll(_ bytes: some Sequence<UInt8>, to descriptor: Int32, path: String) throws {
+    let bytes = Array(bytes)
+    try bytes.withUnsafeBytes { buffer in
+      var rest = buffer[...]
+      while !rest.isEmpty {
+        let count = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+        if count < 0, errno == EINTR { continue }
+        guard count > 0 else { throw FileError(operation: "write", path: path, number: errno) }
+        rest = rest.dropFirst(count)
+      }
+    }
+  }
+}

@@ -1,0 +1,167 @@
+import Custody
+import Kernel
+import Storage
+import Synchronization
+import TransparencyLog
+
+/// The one write path. Every write of a tenant goes through `write`; there is no second way, and the database refuses one.
+///
+///     write(tenant, act) { work in … }  →  rows + entry  →  leaf  →  tree  →  signed checkpoint  →  COMMIT  →  value + receipt
+package final class Ledger: Sendable {
+  package let installation: Installation
+  package let clock: any StewardClock
+  /// All tables of all modules, by name.
+  package let tables: [String: Table]
+  private let opened = Mutex<[TenantID: Task<TenantLedger, any Error>]>([:])
+  private let known = Mutex<[TenantID: Installation.TenantEntry]>([:])
+  private let holders = Mutex<[String: any Sendable]>([:])
+
+  package init(installation: Installation, tables: [Table], clock: any StewardClock = SystemClock()) throws {
+    self.installation = installation
+    self.clock = clock
+    let all = [TableVersion.table, CommittedFact.table] + tables
+    self.tables = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+    guard self.tables.count == all.count else { throw Problem(.internal, "Two tables have one name.") }
+    for tenant in try installation.tenants() { known.withLock { $0[tenant.id] = tenant } }
+  }
+
+  /// Waits for what is being written and closes every file.
+  package func close() async {
+    let tasks = opened.withLock { opened in
+      defer { opened = [:] }
+      return Array(opened.values)
+    }
+    for task in tasks { if let tenant = try? await task.value { tenant.database.close() } }
+    installation.close()
+  }
+
+  // MARK: Tenants
+
+  package var tenants: [Installation.TenantEntry] { known.withLock { $0.values.sorted { $0.id < $1.id } } }
+
+  package func tenant(slug: String) -> Installation.TenantEntry? {
+    known.withLock { $0.values.first { $0.slug == slug } }
+  }
+
+  package func tenant(_ id: TenantID) -> Installation.TenantEntry? { known.withLock { $0[id] } }
+
+  /// Makes a tenant with its keys, its log and its tables.
+  package func createTenant(slug: String, isHidden: Bool = false) async throws -> Installation.TenantEntry {
+    let entry = try installation.addTenant(slug: slug, isHidden: isHidden, now: clock.now)
+    known.withLock { $0[entry.id] = entry }
+    _ = try await open(entry.id)
+    return entry
+  }
+
+  /// The tenant's write path, opened on first use.
+  func open(_ id: TenantID) async throws -> TenantLedger {
+    guard let entry = tenant(id) else { throw Problem.notFound }
+    let task = opened.withLock { opened in
+      if let task = opened[id] { return task }
+      let task = Task { try await self.load(entry) }
+      opened[id] = task
+      return task
+    }
+    do { return try await task.value } catch {
+      opened.withLock { if $0[id] == task { $0[id] = nil } }
+      throw error
+    }
+  }
+
+  private func load(_ entry: Installation.TenantEntry) async throws -> TenantLedger {
+    let keys = try installation.keyStore.openTenant(entry.id)
+    let database = try SQLiteDatabase(path: databasePath(entry.id))
+    let identity = LogIdentity(
+      origin: entry.logOrigin, signer: try NoteSigner(name: entry.logOrigin, seed: keys.logSeed),
+      certificate: entry.certificate)
+    let tenant = TenantLedger(tenant: entry.id, database: database, keys: keys, log: identity, clock: clock)
+    try await Migration(tables: tables, tenant: tenant).run()
+    return tenant
+  }
+
+  func databasePath(_ id: TenantID) -> String { "\(installation.directory)/tenants/\(id).db" }
+
+  // MARK: Writing
+
+  /// Runs `body` as one command: its changes, its entry and its receipt are durable together, or nothing happened.
+  ///
+  /// `body` may be run again; it contains nothing but SQL. What it throws reaches the caller unchanged.
+  package func write<T: Sendable>(
+    _ tenant: TenantID, _ act: Act, _ body: @escaping @Sendable (Work) throws -> T
+  ) async throws
+    -> Written<T>
+  {
+    let ledger = try await open(tenant)
+    let result = Mutex<T?>(nil)
+    let write = try await withCheckedThrowingContinuation {
+      (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
+      ledger.enqueue(
+        TenantLedger.Pending(
+          kind: .act(
+            act,
+            { work in
+              let value = try body(work)
+              result.withLock { $0 = value }
+            }),
+          finish: { continuation.resume(with: $0) }))
+    }
+    guard let value = result.withLock({ $0 }), let write else {
+      throw Problem(.internal, "The write was made without a receipt.")
+    }
+    return Written(value: value, receipt: try write.receipt())
+  }
+
+  /// Writes transient tables: no entry, not on the record, in the same batches.
+  package func writeTransient(_ tenant: TenantID, _ statements: [SQL]) async throws {
+    let ledger = try await open(tenant)
+    _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
+      ledger.enqueue(TenantLedger.Pending(kind: .transient(statements), finish: { continuation.resume(with: $0) }))
+    }
+  }
+
+  // MARK: Reading
+
+  package func read<T: Sendable>(_ tenant: TenantID, _ body: @escaping @Sendable (Reader) throws -> T) async throws -> T
+  {
+    let ledger = try await open(tenant)
+    return try await ledger.database.read { connection in
+      try body(Reader(tenant: tenant, connection: connection, keys: ledger.keys))
+    }
+  }
+
+  /// Rises with every commit that touched one of the primary tables; for caches. With no tables: with every commit.
+  package func version(_ tenant: TenantID, tables: [String] = [""]) async throws -> Int64 {
+    let ledger = try await open(tenant)
+    return ledger.versions.withLock { versions in tables.map { versions[$0] ?? 0 }.max() ?? 0 }
+  }
+
+  package func keyedHash(_ tenant: TenantID, _ purpose: String, _ value: String) async throws -> [UInt8] {
+    try await open(tenant).keys.keyedHash(purpose, value)
+  }
+
+  /// The opened rows of a table, in memory, current with the latest commit.
+  package func view<R: Record>(_ type: R.Type, _ tenant: TenantID) async throws -> ViewSnapshot<R> {
+    let holder = holders.withLock { holders in
+      let name = "\(tenant)/\(R.table.name)"
+      if let holder = holders[name] as? ViewHolder<R> { return holder }
+      let holder = ViewHolder<R>(ledger: self, tenant: tenant)
+      holders[name] = holder
+      return holder
+    }
+    return try await holder.snapshot()
+  }
+
+  /// Makes the next command of a tenant fail while it is being journaled. For checks on hidden tenants; refused for others.
+  package func inject(_ fault: LedgerFault, into tenant: TenantID) async throws {
+    guard self.tenant(tenant)?.isHidden == true else {
+      throw Problem(.forbidden, "Faults can be asked of probe tenants only.")
+    }
+    try await open(tenant).fault.withLock { $0 = fault }
+  }
+}
+
+/// A value and the proof that the write that made it is on the record.
+package struct Written<T: Sendable>: Sendable {
+  package let value: T
+  package let receipt: Receipt
+}

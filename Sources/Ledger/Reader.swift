@@ -1,0 +1,70 @@
+import Custody
+import Kernel
+import Storage
+import TransparencyLog
+
+/// Reads one tenant's rows within one snapshot. Not `Sendable`: the compiler keeps it inside its closure.
+package class Reader {
+  package let tenant: TenantID
+  let connection: Connection
+  let keys: TenantKeys
+
+  init(tenant: TenantID, connection: Connection, keys: TenantKeys) {
+    self.tenant = tenant
+    self.connection = connection
+    self.keys = keys
+  }
+
+  package func find<R: Record>(_ type: R.Type, _ key: String) throws -> R? {
+    guard let row = try storedRow(R.table, key) else { return nil }
+    return try R(try open(row, R.table))
+  }
+
+  package func find<R: Record, Noun>(_ type: R.Type, _ id: ID<Noun>) throws -> R? { try find(type, id.text) }
+
+  /// All rows of the tenant that satisfy `tail`, such as `"AND case_id = \(id) ORDER BY id LIMIT 20"`.
+  package func fetch<R: Record>(_ type: R.Type, _ tail: SQL = "") throws -> [R] {
+    var records: [R] = []
+    let sql = R.table.statements.select + (tail.text.isEmpty ? "" : " " + tail.text)
+    try connection.each(raw: sql, [.text(tenant.text)] + tail.arguments) { row in
+      records.append(try R(try open(StoredRow(row.values), R.table)))
+      return true
+    }
+    return records
+  }
+
+  /// Any rows of ours, as values. The SQL names the tenant itself: `… WHERE tenant = \(work.tenant)`.
+  package func rows(_ sql: SQL) throws -> [[Value]] { try connection.rows(sql) }
+
+  package func subject<R: Record>(of type: R.Type, _ key: String) throws -> SubjectRef {
+    guard let row = try storedRow(R.table, key) else { throw Problem.notFound }
+    return row.subject
+  }
+
+  package func keyedHash(_ purpose: String, _ value: String) -> [UInt8] { keys.keyedHash(purpose, value) }
+
+  /// The disclosures of an entry, in the order of its commitments.
+  package func disclosures(ofEntry index: Int64) throws -> [CommittedFact] {
+    var found: [CommittedFact] = []
+    while let next = try find(CommittedFact.self, CommittedFact.key(index, found.count)) { found.append(next) }
+    return found
+  }
+
+  // MARK: Rows
+
+  func storedRow(_ table: Table, _ key: String) throws -> StoredRow? {
+    try connection.firstRow(raw: table.statements.select + " AND id = ?", [.text(tenant.text), .text(key)]).map(
+      StoredRow.init)
+  }
+
+  func open(_ row: StoredRow, _ table: Table) throws -> OpenedRow {
+    let context = SealingContext.row(tenant: tenant, table: table.name, key: row.key, schema: row.schema)
+    let key = try keys.key(of: row.subject)
+    guard let plain = try? Box.open(row.sealed, key: key, context: context),
+      case .map(let content)? = try? CBOR.decode(plain)
+    else {
+      throw RowDoesNotOpen(table: table.name, key: row.key)
+    }
+    return OpenedRow(table: table, stored: row, content: content)
+  }
+}

@@ -1,0 +1,380 @@
+import Custody
+import Glibc
+import Kernel
+import Storage
+import TransparencyLog
+
+/// Re-verifies a tenant's whole record from its database alone, without keys, also beside a running server.
+///
+/// In one snapshot: every leaf and its hash, the order of entries and batches, ordinals and times, the change records against each
+/// entry, the before images, the state commitment after every batch, the tree's root and its signed checkpoints, the stored tiles; and
+/// then every primary row as it lies there against what the log says it must be.
+package struct Verification {
+  /// One thing that is not as the log says. `table` and `key` name a row where the finding is about one.
+  package struct Finding: Sendable, Equatable {
+    package let tenant: String
+    package let table: String?
+    package let key: String?
+    package let index: Int64?
+    package let reason: String
+  }
+
+  package struct Report: Sendable {
+    package let tenant: TenantID
+    package let slug: String
+    package var entries: Int64 = 0
+    package var rows: Int64 = 0
+    package var findings: [Finding] = []
+    package var checkpoint: String?
+    package var isIntact: Bool { findings.isEmpty }
+  }
+
+  static let maximumFindings = 1_000
+
+  private let tenant: TenantID
+  private let connection: Connection
+  private let origin: String
+  private let key: VerifierKey
+  private let since: Instant
+  private var report: Report
+  private var frontier = Frontier()
+  private var lanes = Lanes()
+  private var batchStart: Int64 = 0
+  private var lastTime = Instant(milliseconds: 0)
+  private var heads: [String: (ordinal: Int64, index: Int64)] = [:]
+  /// What the log says each row is: digest after its last change, and the entry that wrote it.
+  private var expected: [RowName: Expected] = [:]
+  private var leafTile: [UInt8] = []
+
+  private typealias RowName = Work.RowName
+  private struct Expected {
+    let digest: Digest
+    let index: Int64
+  }
+
+  /// Verifies all tenants of a data directory. `installationKey` pins the signer; nil takes the directory's own `steward.vkey`.
+  /// `only` limits it to some tenants.
+  package static func run(
+    dataDirectory: String, installationKey: String? = nil, only: Set<TenantID>? = nil
+  ) throws -> [Report] {
+    let vkeyText: String
+    if let installationKey {
+      vkeyText = installationKey
+    } else {
+      guard let bytes = try readSmall(dataDirectory + "/steward.vkey") else {
+        throw Problem(
+          .unavailable, "There is no steward.vkey in this directory; name a Steward data directory with --data.")
+      }
+      vkeyText = String(decoding: bytes, as: UTF8.self)
+    }
+    guard let vkey = try? VerifierKey(parsing: vkeyText.trimmingSuffixNewline) else {
+      throw Problem(
+        .unavailable, "The installation's verifier key cannot be read; restore steward.vkey or name another with --key."
+      )
+    }
+    guard Installation.exists(at: dataDirectory) else {
+      throw Problem(
+        .unavailable, "There is no installation in this directory; name a Steward data directory with --data.")
+    }
+    // Looked at first: a tenant that is made meanwhile is in the control database before it has one of its own.
+    let databases = only == nil ? tenantDatabases(in: dataDirectory) : []
+    let tenants = try SQLiteDatabase.readOnly(path: dataDirectory + "/control.db") { connection in
+      try connection.rows(raw: "SELECT id, slug, origin, certificate FROM tenant ORDER BY id")
+    }
+    let wanted = tenants.filter { row in
+      only.map { only in row[0].text.flatMap { TenantID($0) }.map(only.contains) ?? false } ?? true
+    }
+    let known = Set(tenants.compactMap { $0[0].text })
+    return try wanted.map { row in try one(row, dataDirectory, vkey) }
+      + databases.filter { !known.contains($0.text) }.map(stray)
+  }
+
+  private static func tenantDatabases(in directory: String) -> [TenantID] {
+    guard let handle = opendir(directory + "/tenants") else { return [] }
+    defer { closedir(handle) }
+    var found: [TenantID] = []
+    while let item = readdir(handle) {
+      let name = withUnsafePointer(to: &item.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name.hasSuffix(".db"), let id = TenantID(name.dropLast(3)) { found.append(id) }
+    }
+    return found.sorted { $0.text < $1.text }
+  }
+
+  /// A database whose tenant the control database does not name, or no longer does.
+  private static func stray(_ id: TenantID) -> Report {
+    damaged(id, slug: id.text, "the control database does not name the tenant of this database")
+  }
+
+  private static func damaged(_ id: TenantID, slug: String, _ reason: String) -> Report {
+    var report = Report(tenant: id, slug: slug)
+    report.findings.append(Finding(tenant: slug, table: nil, key: nil, index: nil, reason: reason))
+    return report
+  }
+
+  private static func one(_ row: [Value], _ directory: String, _ vkey: VerifierKey) throws -> Report {
+    guard let id = row[0].text.flatMap({ TenantID($0) }), let slug = row[1].text, let origin = row[2].text else {
+      throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
+    }
+    let certificate: LogKeyCertificate
+    do { certificate = try LogKeyCertificate.open(row[3].bytes ?? [], installationKey: vkey) } catch {
+      return damaged(id, slug: slug, "the log's key is not certified by the installation key")
+    }
+    do {
+      return try SQLiteDatabase.readOnly(path: "\(directory)/tenants/\(id).db") { connection in
+        var verification = Verification(
+          tenant: id, connection: connection, origin: origin, key: certificate.key, since: certificate.since,
+          report: Report(tenant: id, slug: slug))
+        if certificate.origin != origin { verification.find("the certificate is for another log") }
+        try verification.verify()
+        return verification.report
+      }
+    } catch {
+      return damaged(id, slug: slug, "the tenant's database is missing or cannot be read; restore it from a backup")
+    }
+  }
+
+  private init(
+    tenant: TenantID, connection: Connection, origin: String, key: VerifierKey, since: Instant, report: Report
+  ) {
+    self.tenant = tenant
+    self.connection = connection
+    self.origin = origin
+    self.key = key
+    self.since = since
+    self.report = report
+  }
+
+  private mutating func find(_ reason: String, table: String? = nil, key: String? = nil, index: Int64? = nil) {
+    guard report.findings.count < Verification.maximumFindings else { return }
+    report.findings.append(Finding(tenant: report.slug, table: table, key: key, index: index, reason: reason))
+  }
+
+  private mutating func verify() throws {
+    try verifyEntries()
+    try verifyHead()
+    try verifyRows()
+    try verifyGuards()
+  }
+
+  // MARK: The log
+
+  private mutating func verifyEntries() throws {
+    let arguments: [Value] = [.text(tenant.text)]
+    var copy = self
+    try connection.each(
+      raw:
+        "SELECT idx, time, actor, action, object, ordinal, changes, leaf, data FROM log_entry WHERE tenant = ? ORDER BY idx",
+      arguments
+    ) { row in
+      try copy.verifyLeaf(row)
+      return true
+    }
+    self = copy
+    report.entries = frontier.size
+    if batchStart != frontier.size { find("the log does not end with a batch entry", index: frontier.size) }
+  }
+
+  private mutating func verifyLeaf(_ row: RowCursor) throws {
+    let index = row.integer(0)
+    // What stands in the column may be anything; from here on the place in the tree counts.
+    if index != frontier.size { find("entries are missing before this one", index: index) }
+    try verifyLeaf(row, at: frontier.size)
+  }
+
+  private mutating func verifyLeaf(_ row: RowCursor, at index: Int64) throws {
+    let data = row.bytes(8)
+    let leaf = MerkleTree.leafHash(data)
+    if Digest(bytes: row.bytes(7)) != leaf { find("the stored leaf hash is not that of the entry", index: index) }
+    switch try? Leaf(parsing: data) {
+    case .command(let entry)?: try verifyEntry(entry, index, row)
+    case .batch(let batch)?: try verifyBatch(batch, index, row)
+    case nil: find("the entry cannot be read", index: index)
+    }
+    frontier.append(leaf)
+    try verifyTile(leaf, index)
+    if case .batch? = try? Leaf(parsing: data) { try verifyCheckpoint() }
+  }
+
+  private mutating func verifyEntry(_ entry: LeafEntry, _ index: Int64, _ row: RowCursor) throws {
+    verifyTime(entry.time, index)
+    let head = heads[entry.object]
+    if entry.ordinal != (head.map { $0.ordinal + 1 } ?? 0) || entry.previous != head?.index {
+      find("the entry does not follow the one before it about the same object", index: index)
+    }
+    heads[entry.object] = (entry.ordinal, index)
+    let columns = row.text(2) == entry.actor && row.text(3) == entry.action && row.text(4) == entry.object
+    if !columns || row.integer(1) != entry.time.milliseconds || row.integer(5) != entry.ordinal
+      || row.integer(6) != Int64(entry.changeCount)
+    {
+      find("the columns beside the entry do not say what the entry says", index: index)
+    }
+    try verifyChanges(entry, index)
+  }
+
+  private mutating func verifyChanges(_ entry: LeafEntry, _ index: Int64) throws {
+    var leaves: [Digest] = []
+    var copy = self
+    try connection.each(
+      raw:
+        "SELECT tbl, row_key, op, before, after, image FROM log_change WHERE tenant = ? AND idx = ? ORDER BY position",
+      [.text(tenant.text), .integer(index)]
+    ) { row in
+      leaves.append(try copy.verifyChange(row, index))
+      return true
+    }
+    self = copy
+    if leaves.count != entry.changeCount || MerkleTree.root(ofLeaves: leaves) != entry.changeRoot {
+      find("the change records are not those the entry commits to", index: index)
+    }
+  }
+
+  private mutating func verifyChange(_ row: RowCursor, _ index: Int64) throws -> Digest {
+    let name = RowName(table: row.text(0), key: row.text(1))
+    let before = row.isNull(3) ? nil : Digest(bytes: row.bytes(3))
+    let after = row.isNull(4) ? nil : Digest(bytes: row.bytes(4))
+    let isWhole = row.isNull(3) == (before == nil) && row.isNull(4) == (after == nil) && row.isNull(5) == row.isNull(3)
+    guard isWhole, let op = ChangeRecord.Operation(rawValue: row.text(2)) else {
+      find("a change record cannot be read", table: name.table, key: name.key, index: index)
+      return MerkleTree.emptyRoot
+    }
+    if before != expected[name]?.digest {
+      find("the change does not start from the row's last state", table: name.table, key: name.key, index: index)
+    }
+    if let before {
+      try lanes.remove(before)
+      if row.isNull(5) || Digest(sha256: row.bytes(5)) != before {
+        find("the before image is not the row as it was", table: name.table, key: name.key, index: index)
+      }
+    }
+    if let after { try lanes.add(after) }
+    expected[name] = after.map { Expected(digest: $0, index: index) }
+    return MerkleTree.leafHash(
+      ChangeRecord(table: name.table, key: name.key, op: op, before: before, after: after).encoded)
+  }
+
+  private mutating func verifyBatch(_ batch: LeafBatch, _ index: Int64, _ row: RowCursor) throws {
+    if row.integer(1) != batch.time.milliseconds || !(2...6).allSatisfy({ row.isNull($0) }) {
+      find("the columns beside the entry do not say what the entry says", index: index)
+    }
+    verifyTime(batch.time, index)
+    if Int64(batch.count) != index - batchStart {
+      find("the batch entry counts other entries than there are", index: index)
+    }
+    if batch.state != lanes.commitment {
+      find("the state commitment is not that of the rows the log describes", index: index)
+    }
+    if batch.time < since { find("the log key was certified only after this batch", index: index) }
+    batchStart = index + 1
+  }
+
+  private mutating func verifyTime(_ time: Instant, _ index: Int64) {
+    if time < lastTime { find("the time goes back", index: index) }
+    lastTime = time
+  }
+
+  private mutating func verifyTile(_ leaf: Digest, _ index: Int64) throws {
+    leafTile += leaf.bytes
+    guard leafTile.count == 32 * Int(LogStore.tileWidth) else { return }
+    let store = LogStore(tenant: tenant, connection: connection)
+    if try store.tileData(level: 0, index: index / LogStore.tileWidth) != leafTile {
+      find("a stored tile is not that of the entries", index: index)
+    }
+    leafTile = []
+  }
+
+  private mutating func verifyCheckpoint() throws {
+    let row = try connection.firstRow(
+      raw: "SELECT note FROM log_checkpoint WHERE tenant = ? AND size = ?",
+      [.text(tenant.text), .integer(frontier.size)])
+    guard let note = row?[0].bytes, let checkpoint = try? Checkpoint.open(note, key: key) else {
+      return find("there is no checkpoint signed by the log key for this batch", index: frontier.size - 1)
+    }
+    if checkpoint.origin != origin || checkpoint.size != frontier.size || checkpoint.root != frontier.root {
+      find("the signed checkpoint is for another tree", index: frontier.size - 1)
+    }
+    report.checkpoint = checkpoint.text
+  }
+
+  private mutating func verifyHead() throws {
+    guard let head = try? LogStore(tenant: tenant, connection: connection).head() else {
+      return find("the head of the log cannot be read", table: "log_head")
+    }
+    if frontier.size > 0, head.time != lastTime { find("the head of the log has another time than its last entry") }
+    if head.size != frontier.size || head.frontier.root != frontier.root {
+      find("the head of the log is not that of its entries")
+    }
+    if head.lanes != lanes { find("the running state is not that of the rows the log describes") }
+    let beyond = try connection.firstRow(
+      raw: "SELECT 1 FROM log_checkpoint WHERE tenant = ? AND size > ?", [.text(tenant.text), .integer(frontier.size)])
+    if beyond != nil { find("a checkpoint was signed for entries that are no longer there") }
+  }
+
+  // MARK: The rows
+
+  private mutating func verifyRows() throws {
+    let names = try connection.rows(
+      raw: """
+        SELECT m.name FROM sqlite_schema m WHERE m.type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'sealed')
+        AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'subject') ORDER BY m.name
+        """
+    ).compactMap { $0[0].text }
+    for name in names { try verifyTable(name) }
+    for (name, row) in expected.sorted(by: { $0.value.index < $1.value.index }) {
+      find("the row is missing", table: name.table, key: name.key, index: row.index)
+    }
+    // The state recomputed from the rows that lie there; with no finding above it must equal the signed one.
+  }
+
+  private mutating func verifyTable(_ name: String) throws {
+    let columns = try connection.rows(raw: "SELECT name FROM pragma_table_info(?) ORDER BY cid", [.text(name)])
+      .compactMap { $0[0].text }
+    let own = columns.filter { !Table.impliedColumns.contains($0) }.map { Column($0, .text, .operational, purpose: "") }
+    let table = Table(name, .primary, columns: own, retention: "")
+    var copy = self
+    try connection.each(raw: "SELECT \(table.statements.columns) FROM \(quoted(name))") { cursor in
+      copy.verifyRow(StoredRow(cursor.values), table)
+      return true
+    }
+    self = copy
+  }
+
+  private mutating func verifyRow(_ row: StoredRow, _ table: Table) {
+    report.rows += 1
+    let name = RowName(table: table.name, key: row.key)
+    guard row.values[0].text == tenant.text else {
+      return find("the row belongs to another tenant", table: table.name, key: row.key)
+    }
+    guard let wanted = expected.removeValue(forKey: name) else {
+      return find("the row is not on the record", table: table.name, key: row.key)
+    }
+    if Digest(sha256: row.canonical(table)) != wanted.digest {
+      find("the row is not as its last entry left it", table: table.name, key: row.key, index: wanted.index)
+    }
+  }
+
+  /// The guards are a fence against accidents; a missing one is told, since nobody but an intruder removes them.
+  private mutating func verifyGuards() throws {
+    let tables = try connection.rows(
+      raw: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).compactMap { $0[0].text }
+    let triggers = Set(
+      try connection.rows(raw: "SELECT name FROM sqlite_schema WHERE type = 'trigger'").compactMap { $0[0].text })
+    for table in tables.sorted() {
+      for verb in ["insert", "update", "delete"] where !triggers.contains("\(table)_guard_\(verb)") {
+        find("a guard against writes past the ledger was removed (\(verb))", table: table)
+      }
+    }
+  }
+
+  private func quoted(_ name: String) -> String {
+    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+  }
+}
+
+private func readSmall(_ path: String) throws -> [UInt8]? { try DurableFile.read(path) }
+
+extension String {
+  fileprivate var trimmingSuffixNewline: String { hasSuffix("\n") ? String(dropLast()) : self }
+}

@@ -1,0 +1,136 @@
+import Custody
+import Kernel
+import Storage
+import TransparencyLog
+
+/// A unit of work: one command of one actor for one tenant, inside one savepoint of one batch.
+///
+/// It collects what is written so that the entry commits to exactly that. Synchronous, on the connection's own thread, and may be
+/// run again: it contains nothing but SQL.
+package final class Work: Reader {
+  package static let maximumChanges = 4_096
+  package static let maximumCommitments = 256
+
+  package let now: Instant
+  package let actor: Actor
+  /// Index that the entry of this command will have.
+  package let entry: Int64
+
+  private(set) var changes: [Change] = []
+  private(set) var commitments: [Digest] = []
+  private var positions: [RowName: Int] = [:]
+
+  struct RowName: Hashable {
+    let table: String
+    let key: String
+  }
+
+  /// One row's way through this command: from its state before to its state after.
+  struct Change {
+    let name: RowName
+    let before: Digest?
+    let image: [UInt8]?
+    var after: Digest?
+
+    var record: ChangeRecord? {
+      guard
+        let op: ChangeRecord.Operation = before == nil
+          ? (after == nil ? nil : .insert) : (after == nil ? .delete : .update)
+      else {
+        return nil
+      }
+      return ChangeRecord(table: name.table, key: name.key, op: op, before: before, after: after)
+    }
+  }
+
+  init(tenant: TenantID, connection: Connection, keys: TenantKeys, now: Instant, actor: Actor, entry: Int64) {
+    self.now = now
+    self.actor = actor
+    self.entry = entry
+    super.init(tenant: tenant, connection: connection, keys: keys)
+  }
+
+  // MARK: Writing rows
+
+  /// Inserts the record under a fresh subject key, or under `subject` where several rows are about the same person or thing.
+  package func insert(_ record: some Record, subject: SubjectRef? = nil) throws {
+    let table = type(of: record).table
+    let row = try seal(record, table, subject: try subject ?? keys.takeSlot())
+    do { try connection.run(raw: table.statements.insert, row.values) } catch let error as StorageError
+      where error.isConstraint
+    {
+      throw Problem(.conflict, "There is already such a record.", detail: "\(table.name): \(error.message)")
+    }
+    try note(table, key: row.key, before: nil, after: row)
+  }
+
+  /// Replaces the record of the same key; its subject stays. Throws `Problem.notFound` if there is none.
+  package func update(_ record: some Record) throws {
+    let table = type(of: record).table
+    guard let before = try storedRow(table, record.key) else { throw Problem.notFound }
+    let row = try seal(record, table, subject: before.subject)
+    try connection.run(raw: table.statements.update, Array(row.values.dropFirst(2)) + row.values.prefix(2))
+    try note(table, key: row.key, before: before, after: row)
+  }
+
+  package func delete<R: Record>(_ type: R.Type, _ key: String) throws {
+    guard let before = try storedRow(R.table, key) else { throw Problem.notFound }
+    try connection.run(raw: R.table.statements.delete, [.text(tenant.text), .text(key)])
+    try note(R.table, key: key, before: before, after: nil)
+  }
+
+  /// A statement on a derived or transient table. A primary table is refused.
+  package func run(_ sql: SQL, on table: Table) throws {
+    guard table.kind != .primary else {
+      throw Problem(.internal, "Primary tables are written as records.", detail: table.name)
+    }
+    try connection.run(sql)
+  }
+
+  /// Takes a subject key of its own, for rows that share one.
+  package func newSubject() throws -> SubjectRef { try keys.takeSlot() }
+
+  // MARK: Commitments
+
+  /// Commits the entry to a fact that someone may later have to show alone. Salt and fact are sealed under `subject`.
+  package func commit(_ fact: JSON, subject: SubjectRef) throws {
+    guard commitments.count < Work.maximumCommitments else {
+      throw Problem(.tooLarge, "One command can commit to \(Work.maximumCommitments) facts at most; do it in several.")
+    }
+    var random = SystemRandomNumberGenerator()
+    let salt = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    let canonical = fact.canonical
+    let disclosure = CommittedFact(entry: entry, position: commitments.count, fact: canonical, salt: salt)
+    commitments.append(Digest(sha256: salt, canonical))
+    try insert(disclosure, subject: subject)
+  }
+
+  // MARK: Inside
+
+  private func seal(_ record: some Record, _ table: Table, subject: SubjectRef) throws -> StoredRow {
+    let context = SealingContext.row(tenant: tenant, table: table.name, key: record.key, schema: Int64(table.version))
+    let box = try Box.seal(CBOR.map(record.content).encoded, key: try keys.key(of: subject), context: context)
+    let plain = record.plain
+    var values: [Value] = [
+      .text(tenant.text), .text(record.key), .integer(entry), .integer(Int64(table.version)), .integer(subject.number),
+      .bytes(box),
+    ]
+    for column in table.columns { values.append(plain[column.name] ?? .null) }
+    return StoredRow(values)
+  }
+
+  private func note(_ table: Table, key: String, before: StoredRow?, after: StoredRow?) throws {
+    let name = RowName(table: table.name, key: key)
+    let digest = after.map { Digest(sha256: $0.canonical(table)) }
+    if let position = positions[name] {
+      changes[position].after = digest
+      return
+    }
+    guard changes.count < Work.maximumChanges else {
+      throw Problem(.tooLarge, "One command can change \(Work.maximumChanges) records at most; do it in several.")
+    }
+    positions[name] = changes.count
+    let image = before?.canonical(table)
+    changes.append(Change(name: name, before: image.map { Digest(sha256: $0) }, image: image, after: digest))
+  }
+}

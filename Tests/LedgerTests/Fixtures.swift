@@ -1,0 +1,86 @@
+import Custody
+import Foundation
+import Kernel
+@testable import Ledger
+import Storage
+
+/// A note with a title in the sealed image and a state in a plain column: enough of a table for the ledger's own tests.
+struct Memo: Searchable {
+  static let table = Table(
+    "memo", .primary, columns: [Column("state", .text, .operational, purpose: "open or done")],
+    sealed: [Column("title", .text, .content, purpose: "what the person typed")], retention: "as long as the tenant")
+
+  let id: ID<Memo>
+  var state: String
+  var title: String
+
+  var key: String { id.text }
+  var plain: [String: Value] { ["state": .text(state)] }
+  var content: [String: CBOR] { ["title": .text(title)] }
+  var searchText: String { title }
+
+  init(id: ID<Memo>, state: String = "open", title: String) {
+    self.id = id
+    self.state = state
+    self.title = title
+  }
+
+  init(_ row: OpenedRow) throws {
+    id = try row.keyID()
+    state = try row.text("state")
+    title = try row.contentText("title")
+  }
+}
+
+enum MemoIndex {
+  static let table = Table(
+    "memo_title", .derived,
+    columns: [Column("hash", .bytes, .operational, purpose: "finds a memo by its title", nullable: false)],
+    primaryKey: ["hash"], retention: "rebuilt from memo")
+}
+
+let noon = Instant("2026-11-21T12:00:00.000Z") ?? Instant(milliseconds: 0)
+
+/// An installation in a directory of its own, with one tenant, removed at the end.
+final class Bench: Sendable {
+  let directory: String
+  let ledger: Ledger
+  let tenant: TenantID
+  let clock: FixedClock
+
+  var keys: String { directory + "/data.keys" }
+  var data: String { directory + "/data" }
+
+  init(clock: FixedClock = FixedClock(noon)) async throws {
+    directory = NSTemporaryDirectory() + "steward-" + UUID().uuidString
+    self.clock = clock
+    let installation = try Installation.create(at: directory + "/data", keys: directory + "/data.keys", now: noon)
+    ledger = try Ledger(installation: installation, tables: [Memo.table, MemoIndex.table], clock: clock)
+    tenant = try await ledger.createTenant(slug: "acme").id
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: directory) }
+
+  func add(_ title: String, state: String = "open") async throws -> Written<Memo> {
+    let memo = Memo(id: ID.make(at: clock.now), state: state, title: title)
+    return try await ledger.write(tenant, act("memo.create", memo)) { work in
+      try work.insert(memo)
+      return memo
+    }
+  }
+
+  func act(_ action: StaticString, _ memo: Memo) -> Act {
+    Act(action, on: ObjectRef("memo", memo.id), by: .system("test"))
+  }
+
+  func verified() throws -> [Verification.Finding] { try Verification.run(dataDirectory: data).flatMap(\.findings) }
+
+  /// Statements run behind the ledger's back, with the guards taken away: what someone with the file can do.
+  func tamper(_ statements: [String]) throws {
+    let database = try SQLiteDatabase(path: data + "/tenants/\(tenant).db")
+    defer { database.close() }
+    try database.onWriterBlocking { connection, gate in
+      try gate.whileOpen { for statement in statements { try connection.run(raw: statement) } }
+    }
+  }
+}
