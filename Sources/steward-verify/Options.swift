@@ -1,0 +1,81 @@
+/// What was asked for on the command line. Read by hand: five options do not need a library in a verifier.
+struct Options {
+  enum Mode { case bundle, receipt, help, version }
+
+  var mode = Mode.bundle
+  var keyFile: String?
+  var entryFile: String?
+  var json = false
+  var file: String?
+
+  struct UsageError: Error { let reason: String }
+
+  init(_ arguments: [String]) throws {
+    var rest = arguments[...]
+    var isLiteral = false
+    if rest.first == "receipt" {
+      mode = .receipt
+      rest.removeFirst()
+    }
+    while let argument = rest.popFirst() {
+      switch argument {
+      case "--" where !isLiteral: isLiteral = true
+      case "--help" where !isLiteral, "-h" where !isLiteral: mode = .help
+      case "--version" where !isLiteral: mode = .version
+      case "--json" where !isLiteral: json = true
+      case "--key" where !isLiteral: keyFile = try Options.value(argument, &rest, keyFile)
+      case "--entry" where !isLiteral && mode == .receipt: entryFile = try Options.value(argument, &rest, entryFile)
+      default: try take(file: argument, isLiteral)
+      }
+    }
+    if mode == .bundle || mode == .receipt, file == nil {
+      throw UsageError(
+        reason: mode == .bundle
+          ? "Name the certificate to verify." : "Name the file with the receipt, or - for standard input.")
+    }
+  }
+
+  private static func value(_ name: String, _ rest: inout ArraySlice<String>, _ before: String?) throws -> String {
+    guard before == nil else { throw UsageError(reason: "\(name) is given twice.") }
+    guard let value = rest.popFirst(), !value.isEmpty else {
+      throw UsageError(reason: "\(name) needs the name of a file.")
+    }
+    return value
+  }
+
+  private mutating func take(file name: String, _ isLiteral: Bool) throws {
+    guard isLiteral || name == "-" || !name.hasPrefix("-") else {
+      throw UsageError(reason: "There is no option \(name).")
+    }
+    guard file == nil, !name.isEmpty else { throw UsageError(reason: "Name one file only.") }
+    file = name
+  }
+
+  static let help = """
+    steward-verify: checks certificates and receipts of Steward, offline.
+
+    USAGE
+      steward-verify [--key FILE] [--json] certificate.zip
+      steward-verify receipt [--key FILE] [--entry FILE] [--json] RECEIPT|-
+
+    OPTIONS
+      --key FILE    the installation's verifier key (steward.vkey), got in another way than with the certificate.
+                    Without it nothing is ever "verified": the best outcome is "intact, signer not identified".
+      --entry FILE  the entry a receipt is for, if the receipt does not hold it: its line from /v1/audit/export
+      --json        every finding as JSON
+      --help, --version
+
+    A receipt is the value of the header Steward-Receipt, or the proof it encodes.
+
+    EXIT CODES
+      0  verified, with the pinned key
+      1  not verified
+      2  the input or the call is not usable
+      3  intact, but the signer is not identified (no --key)
+
+    EXAMPLES
+      steward-verify --key steward.vkey certificate.zip
+      curl -si … | sed -n 's/^steward-receipt: //Ip' | steward-verify receipt --key steward.vkey -
+
+    """
+}
