@@ -1,0 +1,85 @@
+/// A media type with its parameters (RFC 9110 §8.3.1).
+package struct MediaType: Sendable, Equatable {
+  /// "type/subtype" in lower case.
+  package let essence: String
+  /// Names in lower case; values without their quotes.
+  package let parameters: [String: String]
+
+  /// Returns nil for what is not a media type.
+  package init?(_ text: some StringProtocol) {
+    var pieces = HeaderText.split(text, at: ";").makeIterator()
+    guard let essence = pieces.next()?.trimmed.lowercased() else { return nil }
+    let halves = essence.split(separator: "/", omittingEmptySubsequences: false)
+    guard halves.count == 2, halves.allSatisfy({ HeaderText.isToken($0) }) else { return nil }
+    var parameters: [String: String] = [:]
+    while let piece = pieces.next() {
+      guard let (name, value) = HeaderText.parameter(piece) else { continue }
+      parameters[name] = value
+    }
+    self.essence = essence
+    self.parameters = parameters
+  }
+}
+
+/// Small readers for structured header values.
+package enum HeaderText {
+  /// Splits outside quoted strings.
+  package static func split(_ text: some StringProtocol, at separator: Character) -> [String] {
+    var pieces: [String] = []
+    var current = ""
+    var isQuoted = false
+    var isEscaped = false
+    for character in text {
+      if isEscaped {
+        isEscaped = false
+      } else if isQuoted, character == "\\" {
+        isEscaped = true
+      } else if character == "\"" {
+        isQuoted.toggle()
+      } else if character == separator, !isQuoted {
+        pieces.append(current)
+        current = ""
+        continue
+      }
+      current.append(character)
+    }
+    pieces.append(current)
+    return pieces
+  }
+
+  /// `name=value` or `name="value"`; nil for anything else.
+  package static func parameter(_ text: String) -> (name: String, value: String)? {
+    let halves = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    guard halves.count == 2, let first = halves.first, let last = halves.last else { return nil }
+    let name = first.trimmed.lowercased()
+    guard isToken(name) else { return nil }
+    return (name, unquoted(last.trimmed))
+  }
+
+  package static func isToken(_ text: some StringProtocol) -> Bool {
+    !text.isEmpty
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"):
+          true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
+      }
+  }
+
+  private static func unquoted(_ text: String) -> String {
+    guard text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") else { return text }
+    var out = ""
+    var isEscaped = false
+    for character in text.dropFirst().dropLast() {
+      if character == "\\", !isEscaped {
+        isEscaped = true
+        continue
+      }
+      isEscaped = false
+      out.append(character)
+    }
+    return out
+  }
+}
