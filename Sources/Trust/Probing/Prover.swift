@@ -1,0 +1,72 @@
+import Platform
+import Synchronization
+
+/// Runs the checks of promises, one after another, and puts each result on the record.
+package final class Prover: Sendable {
+  /// One check: answers its evidence, throws `Broken` with the reason, or anything else if it could not do its work.
+  typealias Check = @Sendable (Probe) async throws -> String
+
+  /// The trust page's own sentences come last: they speak of the others' proofs.
+  static let checks: [(id: String, run: Check)] = [
+    ("F10", AtRestCheck.run), ("A10", TenantKeysCheck.run), ("F15", WriteAheadCheck.run), ("A20", EveryWriteCheck.run),
+    ("A21", TrailCheck.run), ("A43", EditInPlaceCheck.run), ("F29", RolesCheck.run), ("A14", InvitationCheck.run),
+    ("A15", NewUserCheck.run), ("F30", SessionTimeCheck.run), ("F31", RevocationCheck.run), ("A54", OriginCheck.run),
+    ("A57", CertificationCheck.run), ("F71", DatedCheck.run), ("A58", ReviewCheck.run),
+  ]
+
+  private let tenants = ProbeTenants()
+  private let gate = AsyncGate()
+
+  package init() {}
+
+  /// Runs the checks of `ids`, or all, and records the results. Runs do not overlap.
+  @discardableResult
+  package func prove(_ ids: Set<String>? = nil, in environment: ProbeEnvironment) async throws -> [CheckResult] {
+    try await gate.alone { [self] in
+      var results: [CheckResult] = []
+      for check in Prover.checks where ids?.contains(check.id) ?? true {
+        let result = await run(check.id, check.run, in: environment)
+        try Task.checkCancellation()
+        try await ResultStore(services: environment.services).record(result)
+        results.append(result)
+      }
+      return results
+    }
+  }
+
+  /// Runs one check without putting its result on the record.
+  func run(_ id: String, _ check: Check, in environment: ProbeEnvironment) async -> CheckResult {
+    let now = environment.services.now
+    func result(_ outcome: CheckResult.Outcome, reason: String = "", evidence: String = "") -> CheckResult {
+      CheckResult(promise: id, outcome: outcome, reason: reason, evidence: evidence, checkedAt: now)
+    }
+    do {
+      let (first, second) = try await tenants.open(environment)
+      let probe = Probe(environment: environment, first: first, second: second, startedAt: now)
+      return result(.proven, evidence: try await check(probe))
+    } catch let broken as Broken {
+      return result(.failing, reason: broken.reason)
+    } catch let hindered as Hindered {
+      return result(.couldNotRun, reason: hindered.reason)
+    } catch let problem as Problem {
+      return result(.couldNotRun, reason: "It met a problem of the kind “\(problem.code.rawValue)”.")
+    } catch {
+      return result(.couldNotRun, reason: "It met an unexpected \(type(of: error)).")
+    }
+  }
+}
+
+/// Lets one body run at a time, in the order of arrival.
+actor AsyncGate {
+  private var last: Task<Void, Never>?
+
+  func alone<T: Sendable>(_ body: @escaping @Sendable () async throws -> T) async throws -> T {
+    let before = last
+    let task = Task {
+      await before?.value
+      return try await body()
+    }
+    last = Task { _ = try? await task.value }
+    return try await withTaskCancellationHandler(operation: { try await task.value }, onCancel: { task.cancel() })
+  }
+}

@@ -1,0 +1,93 @@
+import Platform
+import Synchronization
+
+/// What the installation says of itself in public, sentence by sentence, each with its own proof and date.
+///
+/// `Server` makes the runtime first, gives the module to the catalogue, and binds the catalogue to the runtime: the checks walk
+/// every route there is, this module's among them.
+package struct TrustModule: Module {
+  package static let tables = [PromiseResult.table, Badge.table]
+  /// How often all checks run.
+  static let periodSeconds = 3_600
+
+  private let runtime: TrustRuntime
+
+  package init(_ runtime: TrustRuntime) { self.runtime = runtime }
+
+  package var manifest: ModuleManifest {
+    ModuleManifest(
+      name: "trust", tables: TrustModule.tables, permissions: [], texts: TrustTexts.english,
+      templates: [TrustPage.template],
+      exit: DataExit(
+        exporter: "GET /trust.json gives every promise with its state; the log of the installation gives every result.",
+        eraser: "The module holds no data of customers; results go with the installation's own tenant."),
+      promises: Prover.checks.map { check in
+        PromiseCheck(check.id) { [runtime] services in
+          let results = try await runtime.prover.prove([check.id], in: try runtime.environment(services))
+          return try TrustModule.outcome(results.first)
+        }
+      })
+  }
+
+  package var routes: [Route] {
+    [
+      Route(.get, "/trust", access: .open, summary: "The promises with their states and proofs.") { [runtime] request in
+        try await TrustPage.show(request, runtime)
+      },
+      Route(.get, "/trust.json", access: .open, summary: "The promises with their states, for programs.") {
+        [runtime] request in try await TrustAPI.show(request, runtime)
+      },
+    ]
+  }
+
+  /// Runs all checks at once after the start, and then every hour. A run whose results cannot be put on the record leaves the
+  /// sentences to grow stale, in public; the next one tries again.
+  package func run(_ services: Services) async throws {
+    while !Task.isCancelled {
+      do {
+        try await runtime.prover.prove(in: try runtime.environment(services))
+      } catch {
+        try Task.checkCancellation()
+      }
+      try await Task.sleep(for: .seconds(TrustModule.periodSeconds))
+    }
+  }
+
+  private static func outcome(_ result: CheckResult?) throws -> PromiseCheck.Outcome {
+    switch result?.outcome {
+    case .proven: return .proven(evidence: result?.evidence ?? "")
+    case .failing: return .failing(reason: result?.reason ?? "")
+    case .couldNotRun, nil: throw Problem(.unavailable, result?.reason ?? "There is no such check.")
+    }
+  }
+}
+
+/// What the module needs of the rest, known only once everything is put together.
+package final class TrustRuntime: Sendable {
+  package let prover = Prover()
+  let sessionIdleSeconds: Int
+  let sessionAbsoluteSeconds: Int
+  private let catalogue = Mutex<Platform.Catalogue?>(nil)
+
+  /// The limits of sessions as `Accounts` enforces them: they stand in a sentence and are what its check expects.
+  package init(sessionIdleSeconds: Int, sessionAbsoluteSeconds: Int) {
+    self.sessionIdleSeconds = sessionIdleSeconds
+    self.sessionAbsoluteSeconds = sessionAbsoluteSeconds
+  }
+
+  package func bind(_ catalogue: Platform.Catalogue) { self.catalogue.withLock { $0 = catalogue } }
+
+  package func environment(_ services: Services) throws -> ProbeEnvironment {
+    guard let catalogue = catalogue.withLock({ $0 }) else {
+      throw Problem(.unavailable, "The server is still starting.")
+    }
+    return ProbeEnvironment(
+      services: services, catalogue: catalogue, sessionIdleSeconds: sessionIdleSeconds,
+      sessionAbsoluteSeconds: sessionAbsoluteSeconds)
+  }
+
+  /// What the sentences say of the deployment at hand.
+  var facts: [String: String] {
+    ["idle": Duration.words(seconds: sessionIdleSeconds), "absolute": Duration.words(seconds: sessionAbsoluteSeconds)]
+  }
+}
