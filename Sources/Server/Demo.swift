@@ -1,0 +1,101 @@
+import Accounts
+import Custody
+import Glibc
+import Platform
+
+/// Sample data for one's own machine: two tenants with people, then whatever the seeds add. Made once; later starts go on with it.
+package struct Demo: Sendable {
+  private static let actor = Actor.system("demo")
+
+  private let app: StewardApp
+  private let seeds: [DemoSeed]
+  private let credentialsPath: String
+
+  /// `credentialsPath`: where to tell scripts who can sign in. Never inside the data directory.
+  package init(app: StewardApp, seeds: [DemoSeed], credentialsPath: String?) {
+    self.app = app
+    self.seeds = seeds
+    self.credentialsPath = credentialsPath ?? app.configuration.keysDirectory + "/demo.json"
+  }
+
+  /// Makes what is missing, and writes the credentials file by renaming it into place.
+  package func prepare(url: String) async throws -> [DemoPerson] {
+    let isFirst = try await app.tenants.find(slug: "acme") == nil
+    for tenant in DemoPerson.tenants where try await app.tenants.find(slug: tenant.slug) == nil {
+      _ = try await app.tenants.create(slug: tenant.slug, name: tenant.name, by: Demo.actor)
+    }
+    let earlier = isFirst ? [] : await goodCredentials()
+    var people: [DemoPerson] = []
+    for member in DemoPerson.cast {
+      if let person = earlier.first(where: { $0.email == member.email }) {
+        people.append(person)
+      } else {
+        people.append(try await person(member.role, member.tenant, name: member.name, email: member.email))
+      }
+    }
+    if isFirst {
+      let installation = DemoInstallation(services: app.services, people: people)
+      for seed in seeds { try await seed.fill(installation) }
+    }
+    try DurableFile.write(Array((document(people, url: url).text + "\n").utf8), to: credentialsPath)
+    return people
+  }
+
+  /// Adds the person if need be, and gives them a fresh password and token.
+  private func person(_ role: DemoPerson.Role, _ slug: String, name: String, email: String) async throws -> DemoPerson {
+    guard let tenant = try await app.tenants.find(slug: slug) else { throw Problem.notFound }
+    let id: PersonID
+    if let known = try await app.accounts.person(email: email, in: tenant.id) {
+      id = known.id
+    } else {
+      id = try await app.accounts.enrol(tenant.id, name: name, email: email, roles: role.roles, by: Demo.actor)
+    }
+    let password = Demo.password()
+    try await app.accounts.setPassword(tenant.id, id, password, by: Demo.actor)
+    let token = try await app.accounts.issueToken(tenant.id, for: id, label: "demo", by: Demo.actor)
+    return DemoPerson(role: role, tenant: slug, name: name, email: email, password: password, token: token, id: id)
+  }
+
+  /// 80 random bits in groups that can be typed.
+  private static func password() -> String {
+    let digits = Array("abcdefghjkmnpqrstvwxyz23456789")
+    return (0..<4).map { _ in String((0..<5).compactMap { _ in digits.randomElement() }) }.joined(separator: "-")
+  }
+
+  private func document(_ people: [DemoPerson], url: String) -> JSON {
+    [
+      "url": .string(url),
+      "people": .array(
+        people.map { person in
+          [
+            "role": .string(person.role.rawValue), "tenant": .string(person.tenant), "name": .string(person.name),
+            "email": .string(person.email), "password": .string(person.password), "token": .string(person.token),
+            "id": .string(person.id.text),
+          ]
+        }),
+    ]
+  }
+
+  /// The people of an earlier start whose tokens still open something.
+  private func goodCredentials() async -> [DemoPerson] {
+    guard let bytes = try? DurableFile.read(credentialsPath), let json = try? JSON.parse(bytes) else { return [] }
+    var people: [DemoPerson] = []
+    for item in json["people"]?.array ?? [] {
+      guard let person = DemoPerson(item),
+        let answer = try? await app.services.frontDoor.send(.get, "/v1/me", token: person.token), answer.status == 200
+      else { continue }
+      people.append(person)
+    }
+    return people
+  }
+}
+
+extension DemoPerson {
+  fileprivate init?(_ json: JSON) {
+    guard let role = json["role"]?.string.flatMap(Role.init(rawValue:)), let tenant = json["tenant"]?.string,
+      let name = json["name"]?.string, let email = json["email"]?.string, let password = json["password"]?.string,
+      let token = json["token"]?.string, let id = json["id"]?.string.flatMap({ PersonID($0) })
+    else { return nil }
+    self.init(role: role, tenant: tenant, name: name, email: email, password: password, token: token, id: id)
+  }
+}

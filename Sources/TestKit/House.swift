@@ -1,0 +1,111 @@
+import Accounts
+import Foundation
+import Logging
+import Platform
+import Server
+
+/// A whole installation for one test: the real application on a temporary directory, with a clock that stands still and people
+/// who are always the same.
+///
+///     let house = try await House.open()
+///     defer { house.leave() }
+///     let answer = try await house.anna.get("/v1/me")
+package final class House: Sendable {
+  /// When every test begins.
+  package static let beginning = Instant("2026-03-02T09:00:00.000Z") ?? Instant(milliseconds: 0)
+
+  package let app: StewardApp
+  package let clock: FixedClock
+  package let directory: String
+  package let acme: TenantProfile
+  package let globex: TenantProfile
+  /// Manager.
+  package let anna: Guest
+  /// Manager who approves.
+  package let ben: Guest
+  /// Member to whom nothing is assigned.
+  package let mia: Guest
+  /// Auditor.
+  package let adam: Guest
+  /// Owner of Acme.
+  package let olga: Guest
+  /// Owner of Globex.
+  package let gina: Guest
+  /// Nobody.
+  package var stranger: Guest { Guest(app: app, name: "stranger", id: nil, token: nil) }
+
+  package static func open() async throws -> House {
+    let directory = try temporaryDirectory()
+    let clock = FixedClock(beginning)
+    let data = directory + "/data"
+    try Installation.create(at: data, keys: data + ".keys", now: clock.now).close()
+    var logger = StewardApp.logger()
+    logger.logLevel = .critical
+    let app = try StewardApp(
+      ServerConfiguration(
+        dataDirectory: data, keysDirectory: nil, listen: ListenAddress(host: "localhost", port: 8080)),
+      clock: clock, logger: logger)
+    return try await House(app: app, clock: clock, directory: directory)
+  }
+
+  private init(app: StewardApp, clock: FixedClock, directory: String) async throws {
+    self.app = app
+    self.clock = clock
+    self.directory = directory
+    acme = try await app.tenants.create(slug: "acme", name: "Acme GmbH", by: House.actor)
+    globex = try await app.tenants.create(slug: "globex", name: "Globex Ltd", by: House.actor)
+    anna = try await House.guest(app, acme, "Anna Berg", "anna@acme.example", .manager)
+    ben = try await House.guest(app, acme, "Ben Castillo", "ben@acme.example", .manager)
+    mia = try await House.guest(app, acme, "Mia Novak", "mia@acme.example", .member)
+    adam = try await House.guest(app, acme, "Adam Reyes", "adam@acme.example", .auditor)
+    olga = try await House.guest(app, acme, "Olga Lindqvist", "olga@acme.example", .owner)
+    gina = try await House.guest(app, globex, "Gina Moreau", "gina@globex.example", .owner)
+    app.readiness.declare()
+  }
+
+  private static let actor = Actor.system("test")
+
+  private static func guest(
+    _ app: StewardApp, _ tenant: TenantProfile, _ name: String, _ email: String, _ role: Role
+  ) async throws -> Guest {
+    let id = try await app.accounts.enrol(tenant.id, name: name, email: email, roles: [role], by: actor)
+    let token = try await app.accounts.issueToken(tenant.id, for: id, label: "test", by: actor)
+    return Guest(app: app, name: name, id: id, token: token)
+  }
+
+  /// Gives a guest a password; hashing takes a while, so only tests that need one ask for it.
+  package func setPassword(_ password: String, for guest: Guest) async throws {
+    guard let id = guest.id else { return }
+    try await app.accounts.setPassword(acme.id, id, password, by: House.actor)
+  }
+
+  /// Closes the application and removes its directory.
+  package func leave() {
+    Task { [app, directory] in
+      await app.close()
+      removeTree(directory)
+    }
+  }
+}
+
+/// A new directory under the system's temporary one.
+package func temporaryDirectory() throws -> String {
+  var template = Array("/tmp/steward-test-XXXXXX".utf8CString)
+  guard mkdtemp(&template) != nil else { throw Problem(.internal, "No temporary directory can be made.") }
+  return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
+}
+
+/// Removes a directory that a test made, and nothing else.
+package func removeTree(_ path: String) {
+  guard path.hasPrefix("/tmp/steward-test-") else { return }
+  try? FileManager.default.removeItem(atPath: path)
+}
+
+extension House {
+  /// Everybody by first name, for scenarios.
+  package var guests: [String: Guest] {
+    ["anna": anna, "ben": ben, "mia": mia, "adam": adam, "olga": olga, "gina": gina, "stranger": stranger]
+  }
+
+  package func play(_ scenario: String) async throws { try await Scenario(scenario).play(guests) }
+}

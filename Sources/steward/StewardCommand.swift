@@ -1,0 +1,23 @@
+import ArgumentParser
+import Server
+
+/// The commands. Each has examples in its help; none takes a secret in a flag.
+@main
+struct StewardCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "steward",
+    abstract: "Off-board vendors, and prove it.",
+    discussion: """
+      steward demo --data ./demo                            try it with sample data
+      steward init --data /srv/steward --tenant Acme --owner ida@acme.example
+      steward serve --data /srv/steward                     run it
+
+      Keys lie in DIR.keys beside the data directory DIR, unless --keys names another place.
+      Exit codes: 0 done; 1 refused, or not intact; 2 unusable input or directory; 64 wrong usage.
+      """,
+    version: StewardVersion.current,
+    subcommands: [
+      InitCommand.self, ServeCommand.self, DemoCommand.self, TenantCommand.self, TokenCommand.self,
+      VendorsCommand.self, AuditCommand.self, ProveCommand.self, VersionCommand.self,
+    ])
+}
