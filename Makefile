@@ -1,0 +1,77 @@
+# make           build what you are working on (debug)
+# make run       build and start the demo on http://127.0.0.1:8080
+# make test      every Swift test
+# make check     what CI runs: format, lint, build without warnings, tests, end to end, browser
+# make format    rewrite the sources as `.swift-format` wants them
+# make bench     measure against a plain server; writes .build/bench.json
+# make verifier  the auditor's program as one static file: .build/static/release/steward-verify
+# make test-long like check, with four times the kills and ten times the changed bits
+# make clean     remove what was built
+
+# The first start wants to be soon: a debug build of everything takes about two thirds of the time of a release build, and
+# is the one `make test` uses too. `make run CONFIG=release` starts the fast one.
+CONFIG ?= debug
+LISTEN ?= 127.0.0.1:8080
+
+BUILD_PACKAGES = libsqlite3-dev libargon2-dev pkg-config
+TEST_PACKAGES = golang golang-golang-x-mod-dev
+CHECK_PACKAGES = python3 python3-venv chromium
+BENCH_PACKAGES = python3 wrk
+
+.PHONY: help build run test check format lint bench verifier test-long clean clean-demo need-build need-test need-check need-bench
+
+# `make` alone builds; `make help` prints the lines above.
+build: need-build
+	swift build
+
+run: need-build
+	swift build -c $(CONFIG) --product steward
+	.build/$(CONFIG)/steward demo --data .demo --listen $(LISTEN) --credentials .demo-credentials.json
+
+test: need-test
+	swift build --build-tests
+	swift test --skip-build
+
+check: need-check
+	python3 Tools/check.py
+
+test-long: need-check
+	python3 Tools/check.py --long
+
+format:
+	swift format --in-place --recursive --parallel Package.swift Sources Tests
+
+lint:
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	python3 Tools/lint --self-test
+	python3 Tools/lint
+
+bench: need-bench
+	swift build -c release --product steward
+	swift build -c release --product steward-bench
+	python3 Tools/bench
+
+verifier: need-build
+	swift build -c release --product steward-verify -Xswiftc -static-executable --scratch-path .build/static
+	@echo "The verifier is .build/static/release/steward-verify: one file that needs nothing else."
+
+help:
+	@sed -n 's/^# //p' Makefile | sed '/^The first/,$$d'
+
+clean:
+	rm -rf .build
+
+clean-demo:
+	rm -rf .demo .demo.keys .demo-credentials.json
+
+need-build:
+	@Tools/need.sh $(BUILD_PACKAGES)
+
+need-test:
+	@Tools/need.sh $(BUILD_PACKAGES) $(TEST_PACKAGES)
+
+need-check:
+	@Tools/need.sh $(BUILD_PACKAGES) $(TEST_PACKAGES) $(CHECK_PACKAGES)
+
+need-bench:
+	@Tools/need.sh $(BUILD_PACKAGES) $(BENCH_PACKAGES)

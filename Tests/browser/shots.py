@@ -1,0 +1,29 @@
+"""Screenshots of every main page, light and dark, wide and on a phone, for people to look at: .build/screenshots."""
+
+from house import PHONE, SCREENSHOTS, WIDE, Visitor
+
+
+def take(running, demo):
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    manager = demo.client("manager")
+    vendor = manager.get("/v1/vendors?limit=1").json["items"][0]["id"]
+    cases = {case["state"]: case["id"] for case in manager.items("/v1/cases")}
+    pages = {
+        "vendors": "/vendors", "import": "/vendors/import", "vendor": f"/vendors/{vendor}", "cases": "/cases",
+        "case-open": f"/cases/{cases['open']}", "case-certified": f"/cases/{cases['certified']}", "audit": "/audit",
+    }
+    public = {"sign-in": "/t/acme", "trust": "/trust"}
+    for size, viewport in (("wide", WIDE), ("phone", PHONE)):
+        for dark in (False, True):
+            shade = f"{size}-{'dark' if dark else 'light'}"
+            shoot(Visitor(running, demo, viewport=viewport, dark=dark), public, shade)
+            shoot(Visitor(running, demo, viewport=viewport, dark=dark).sign_in("manager"), pages, shade)
+
+
+def shoot(visitor, pages, shade):
+    for name, path in pages.items():
+        visitor.go(path)
+        width = visitor.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert width <= 0, f"{path} is {width} px wider than the window ({shade})"
+        visitor.page.screenshot(path=SCREENSHOTS / f"{name}-{shade}.png", full_page=True)
+    visitor.leave()

@@ -1,0 +1,47 @@
+"""Plays every scenario against `steward demo` over real HTTP. `python3 Tests/e2e [--long] [WORDS]`; WORDS choose by
+sentence, --long kills more often and changes more bits.
+
+The last line is `N passed, M failed`."""
+
+import sys
+import time
+import traceback
+
+import expect
+import steward
+
+# The order in which they are played.
+import commands  # noqa: F401
+import job  # noqa: F401
+import sample  # noqa: F401
+import refusals  # noqa: F401
+import markers  # noqa: F401
+import tampering  # noqa: F401
+import crash  # noqa: F401
+
+
+def main() -> int:
+    if not steward.STEWARD.exists():
+        print(f"{steward.STEWARD} is not built: run `make` first")
+        return 2
+    words = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    passed = failed = 0
+    for sentence, play in expect.SCENARIOS:
+        if not all(word in sentence for word in words):
+            continue
+        started = time.monotonic()
+        try:
+            play()
+            passed += 1
+            verdict = "ok    "
+        except Exception:
+            failed += 1
+            verdict = "FAILED"
+            traceback.print_exc(limit=-6, file=sys.stdout)
+        print(f"{verdict} {sentence} ({time.monotonic() - started:.1f} s)", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

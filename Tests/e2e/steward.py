@@ -1,0 +1,196 @@
+"""Steward as an outsider sees it: a program that is started, an HTTP API, two command lines. Standard library only."""
+
+from dataclasses import dataclass
+import http.client
+import json
+import os
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from urllib.parse import quote, urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+BINARIES = Path(os.environ.get("STEWARD_BIN", ROOT / ".build" / "debug"))
+STEWARD = BINARIES / "steward"
+VERIFY = BINARIES / "steward-verify"
+SAMPLE_REGISTER = ROOT / "Examples" / "vendors.csv"
+REAL_REGISTER = ROOT.parent / "shared" / "data" / "vendors.csv"
+
+START_SECONDS = 30
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: dict
+    body: bytes
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def receipt(self):
+        return self.headers.get("steward-receipt")
+
+    def __str__(self):
+        return f"{self.status} {self.body[:400].decode(errors='replace')}"
+
+
+class Client:
+    """One person's or program's view: a base address and perhaps a token. Keeps its connection, as real clients do."""
+
+    def __init__(self, url, token=None):
+        self.parts, self.token, self.connection = urlsplit(url), token, None
+
+    def request(self, method, path, body=None, headers=None):
+        headers = dict(headers or {})
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        for attempt in (1, 2):
+            fresh = self.connection is None
+            if fresh:
+                self.connection = http.client.HTTPConnection(self.parts.hostname, self.parts.port, timeout=120)
+            try:
+                self.connection.request(method, path, body=body, headers=headers)
+                response = self.connection.getresponse()
+                content = response.read()
+                if response.will_close:
+                    self.close()
+                return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, content)
+            except (http.client.HTTPException, OSError):
+                self.close()
+                # A kept connection may have been closed while idle; a read is then tried once more, a write never.
+                if fresh or attempt == 2 or method != "GET":
+                    raise
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+    def get(self, path, **headers):
+        return self.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+
+    def post(self, path, value=None, method="POST"):
+        """A JSON body; none at all if there is no value."""
+        if value is None:
+            return self.request(method, path, body=b"")
+        return self.request(method, path, json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+    def patch(self, path, value):
+        return self.post(path, value, method="PATCH")
+
+    def upload(self, path, content, media_type, filename=None):
+        headers = {"Content-Type": media_type}
+        if filename is not None:
+            headers["Content-Disposition"] = f"attachment; filename*=UTF-8''{quote(filename)}"
+        return self.request("POST", path, content, headers)
+
+    def items(self, path, limit=200):
+        """Every item of a list, page by page."""
+        cursor, found = "", []
+        while cursor is not None:
+            separator = "&" if "?" in path else "?"
+            answer = self.get(f"{path}{separator}limit={limit}" + (f"&cursor={quote(cursor, safe='')}" if cursor else ""))
+            if answer.status != 200:
+                raise AssertionError(f"GET {path}: {answer}")
+            found += answer.json["items"]
+            cursor = answer.json["next"]
+        return found
+
+
+class Demo:
+    """`steward demo` on a free port with a data directory of its own. Everything that it writes lies below `self.home`."""
+
+    def __init__(self, home=None, binary=STEWARD):
+        self.temporary = None if home else tempfile.TemporaryDirectory(prefix="steward-e2e-")
+        self.home = Path(home or self.temporary.name)
+        self.data, self.keys = self.home / "data", self.home / "data.keys"
+        self.credentials_file, self.log = self.home / "credentials.json", self.home / "server.log"
+        self.tmp = self.home / "tmp"
+        self.tmp.mkdir(parents=True, exist_ok=True)
+        self.binary, self.port, self.process = binary, free_port(), None
+
+    def __enter__(self):
+        return self.start()
+
+    def __exit__(self, *_):
+        self.stop()
+        if self.temporary:
+            self.temporary.cleanup()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "demo", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--credentials", self.credentials_file],
+                stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(self.tmp)})
+        self.wait_until_ready()
+        return self
+
+    def wait_until_ready(self):
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"steward demo ended with {self.process.returncode}:\n{self.tail()}")
+            try:
+                if Client(self.url).get("/readyz").status == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.02)
+        raise AssertionError(f"steward demo was not ready after {START_SECONDS} s:\n{self.tail()}")
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def alive(self):
+        return self.process.poll() is None and Client(self.url).get("/readyz").status == 200
+
+    def tail(self):
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def people(self):
+        return json.loads(self.credentials_file.read_text())["people"]
+
+    def person(self, role, tenant="acme"):
+        return next(p for p in self.people() if p["role"] == role and p["tenant"] == tenant)
+
+    def client(self, role, tenant="acme"):
+        return Client(self.url, self.person(role, tenant)["token"])
+
+    def anonymous(self):
+        return Client(self.url)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def run(*command, timeout=300, **options):
+    """Runs a command line and returns it, output as text. A death by signal is never an answer."""
+    result = subprocess.run([str(part) for part in command], capture_output=True, text=True, errors="replace", timeout=timeout, **options)
+    assert result.returncode >= 0, f"{command} died of signal {-result.returncode}: {result.stderr[-500:]}"
+    return result
+
+
+def audit_verify(data, *more):
+    return run(STEWARD, "audit", "verify", "--data", data, *more)

@@ -1,0 +1,129 @@
+"""What `make check` does, in order. Each step's output is shown as it comes; the totals are the last lines.
+
+The steps after a failed build are skipped; any other failure lets the rest run, so that one look shows everything.
+`--long` lets the end-to-end tests take longer: more kills, more changed bits."""
+
+import os
+from pathlib import Path
+import re
+import subprocess
+import sys
+import time
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / ".build" / "check"
+
+
+class Step:
+    def __init__(self, name):
+        self.name, self.ok, self.detail, self.output, self.seconds = name, False, "", "", 0.0
+
+    def run(self, *command, **environment):
+        """Runs the command, shows and keeps what it prints. Returns whether it ended well."""
+        print(f"\n== {self.name}: {' '.join(map(str, command))}", flush=True)
+        started = time.monotonic()
+        process = subprocess.Popen(
+            list(map(str, command)), cwd=ROOT, env={**os.environ, **environment}, text=True, errors="replace",
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for line in process.stdout:
+            self.output += line
+            if not NOISE.match(line):
+                print(line, end="", flush=True)
+        ended_well = process.wait() == 0
+        self.seconds += time.monotonic() - started
+        (LOGS / f"{self.name}.log").write_text(self.output)
+        return ended_well
+
+
+#: Lines of the build and of single tests that passed: thousands, and nobody reads them. They stand in .build/check/*.log.
+NOISE = re.compile(r"^\[\d+/\d+\]|^\[\d+/\d+ |^◇ |^✔ (Test|Suite) (?!run)|^(Fetching|Fetched|Computing|Computed|Creating working copy|Working copy)")
+
+
+def format_step(step):
+    step.ok = step.run("swift", "format", "lint", "--strict", "--recursive", "--parallel", "Package.swift", "Sources", "Tests")
+    step.detail = "" if step.ok else "run `make format`"
+
+
+def lint_step(step):
+    step.ok = step.run(sys.executable, "Tools/lint", "--self-test") and step.run(sys.executable, "Tools/lint")
+
+
+def build_step(step):
+    """A warning in a file of ours fails the step; those of dependencies are theirs. An incremental build does not repeat the
+    warnings of files it has compiled before: only a clean clone, as in CI, is the last word."""
+    built = step.run("swift", "build", "--build-tests")
+    ours = re.compile(rf"^{re.escape(str(ROOT))}/(Sources|Tests|Package\.swift).*: warning: .*$", re.M)
+    warnings = sorted({match.group() for match in ours.finditer(step.output)})
+    print("\n".join(warnings))
+    step.ok = built and not warnings
+    step.detail = f"{len(warnings)} warnings" if built else "does not build"
+    return built
+
+
+def test_step(step):
+    ended_well = step.run("swift", "test", "--skip-build", STEWARD_REQUIRE_GO="1", UPDATE_GOLDEN="")
+    passed = len(re.findall(r"^✔ Test (?!run )", step.output, re.M))
+    failed = len(re.findall(r"^✘ Test (?!run ).* failed after", step.output, re.M))
+    finished = re.search(r"Test run with \d+ tests? .*(passed|failed) after", step.output)
+    if not finished or (not ended_well and failed == 0):
+        failed += 1
+        step.detail = "the run broke off: see .build/check/tests.log"
+    step.ok = ended_well and failed == 0 and passed > 0
+    return passed, failed
+
+
+def tracked():
+    """What git sees of the files that tests compare with: what is changed, and how."""
+    where = ["--", "Tests", "Examples", "docs"]
+    return [subprocess.run(["git", *command, *where], cwd=ROOT, capture_output=True).stdout
+            for command in (["diff", "HEAD"], ["status", "--porcelain"])]
+
+
+def golden_step(step, before):
+    """Golden files are compared by the tests and written only with UPDATE_GOLDEN=1: the tests must have changed nothing."""
+    step.ok = tracked() == before
+    step.detail = "" if step.ok else "the tests changed files: see `git status`"
+
+
+def counted(step, *command, **environment):
+    """A suite of ours that ends with the line `N passed, M failed`."""
+    ended_well = step.run(*command, **environment)
+    total = re.findall(r"(\d+) passed, (\d+) failed", step.output)
+    passed, failed = map(int, total[-1]) if total else (0, 1)
+    step.ok = ended_well and failed == 0 and passed > 0
+    return passed, failed
+
+
+def browser_command():
+    subprocess.run([ROOT / "Tools" / "venv.sh"], check=True)
+    return [ROOT / ".build" / "venv" / "bin" / "python", "Tests/browser"]
+
+
+def main() -> int:
+    LOGS.mkdir(parents=True, exist_ok=True)
+    long = "--long" in sys.argv[1:]
+    steps, totals = [], {}
+
+    def step(name):
+        steps.append(Step(name))
+        return steps[-1]
+
+    format_step(step("format"))
+    lint_step(step("lint"))
+    if build_step(step("build")):
+        before = tracked()
+        totals["tests"] = test_step(step("tests"))
+        golden_step(step("golden"), before)
+        totals["e2e"] = counted(step("e2e"), sys.executable, "Tests/e2e", *(["--long"] if long else []))
+        totals["browser"] = counted(step("browser"), *browser_command())
+
+    print("\n== result")
+    for done in steps:
+        print(f"{'ok    ' if done.ok else 'FAILED'} {done.name:<8} {done.seconds:6.0f} s  {done.detail}")
+    for name, (passed, failed) in totals.items():
+        print(f"{name}: {passed} passed, {failed} failed")
+    return 0 if all(done.ok for done in steps) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
