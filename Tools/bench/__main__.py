@@ -126,6 +126,7 @@ def measure(options, home):
     demo.start()
     try:
         start, start_calm = start_time(demo, quiet)
+        start_calm &= quiet.check()
         idle, plain_idle = memory_mib(demo.process.pid, "VmRSS"), None
         baseline.start()
         plain_idle = memory_mib(baseline.process.pid, "VmRSS")

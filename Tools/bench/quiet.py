@@ -9,6 +9,7 @@ import time
 LEAST_IDLE = 0.85
 #: The slowest of five probes against the fastest: a disk that others use does not hold its rate.
 LEAST_STEADY = 0.6
+SETTLE_SECONDS = 45
 
 
 def idle_share(seconds=1.0):
@@ -42,8 +43,15 @@ class Quiet:
     def __init__(self, directory):
         self.directory, self.rates = directory, []
 
+    def settled_idle_share(self):
+        """What was just started has work of its own (a server proves its promises): it gets time to come to rest."""
+        idle, waited = idle_share(), 0
+        while idle < LEAST_IDLE and waited < SETTLE_SECONDS:
+            idle, waited = idle_share(), waited + 1
+        return idle
+
     def check(self):
-        idle, rates = idle_share(), disk_rates(self.directory)
+        idle, rates = self.settled_idle_share(), disk_rates(self.directory)
         self.rates += rates
         steady = min(rates) / max(rates)
         quiet = idle >= LEAST_IDLE and steady >= LEAST_STEADY
