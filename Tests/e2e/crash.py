@@ -14,10 +14,14 @@ WRITERS = 64
 KILLS = 120 if "--long" in sys.argv else 30
 #: Writers of each kind: most create, some change what exists, a few attach files.
 CHANGERS, ATTACHERS = 8, 4
+#: Files each attacher sends in one life: a case holds 500 at the most, and one case serves all lives.
+FILES_A_LIFE = max(1, 480 // (KILLS * ATTACHERS))
 
 
 class Writer(threading.Thread):
-    """Writes until the connection breaks. `acknowledged` holds what the server has answered 2xx to, with a receipt."""
+    """Writes until the connection breaks, or `most` times. `acknowledged` holds what was answered 2xx, with a receipt."""
+
+    most = sys.maxsize
 
     def __init__(self, demo, number, target):
         super().__init__(daemon=True)
@@ -26,7 +30,7 @@ class Writer(threading.Thread):
 
     def run(self):
         count = 0
-        while True:
+        while count < self.most:
             count += 1
             try:
                 answer, written = self.write(f"{self.number}-{count}-{random.randrange(1 << 40):x}")
@@ -54,6 +58,8 @@ class Changer(Writer):
 
 
 class Attacher(Writer):
+    most = FILES_A_LIFE
+
     def write(self, word):
         content = word.encode() * 5_000
         return self.client.upload(self.target, content, "text/plain", f"{self.number}.txt"), hashlib.sha256(content).hexdigest()
