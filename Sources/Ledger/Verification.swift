@@ -187,14 +187,15 @@ package struct Verification {
     let data = row.bytes(8)
     let leaf = MerkleTree.leafHash(data)
     if Digest(bytes: row.bytes(7)) != leaf { find("the stored leaf hash is not that of the entry", index: index) }
-    switch try? Leaf(parsing: data) {
+    let parsed = try? Leaf(parsing: data)
+    switch parsed {
     case .command(let entry)?: try verifyEntry(entry, index, row)
     case .batch(let batch)?: try verifyBatch(batch, index, row)
     case nil: find("the entry cannot be read", index: index)
     }
     frontier.append(leaf)
     try verifyTile(leaf, index)
-    if case .batch? = try? Leaf(parsing: data) { try verifyCheckpoint() }
+    if case .batch? = parsed { try verifyCheckpoint() }
   }
 
   private mutating func verifyEntry(_ entry: LeafEntry, _ index: Int64, _ row: RowCursor) throws {
@@ -214,28 +215,24 @@ package struct Verification {
   }
 
   private mutating func verifyChanges(_ entry: LeafEntry, _ index: Int64) throws {
+    // Read first, then judged: a copy of `self` for a closure would copy all that is expected, once for every entry.
+    let rows = try connection.rows(
+      "SELECT tbl, row_key, op, before, after, image FROM log_change WHERE tenant = \(tenant) AND idx = \(index) ORDER BY position"
+    )
     var leaves: [Digest] = []
-    var copy = self
-    try connection.each(
-      raw:
-        "SELECT tbl, row_key, op, before, after, image FROM log_change WHERE tenant = ? AND idx = ? ORDER BY position",
-      [.text(tenant.text), .integer(index)]
-    ) { row in
-      leaves.append(try copy.verifyChange(row, index))
-      return true
-    }
-    self = copy
+    for row in rows { leaves.append(try verifyChange(row, index)) }
     if leaves.count != entry.changeCount || MerkleTree.root(ofLeaves: leaves) != entry.changeRoot {
       find("the change records are not those the entry commits to", index: index)
     }
   }
 
-  private mutating func verifyChange(_ row: RowCursor, _ index: Int64) throws -> Digest {
-    let name = RowName(table: row.text(0), key: row.text(1))
-    let before = row.isNull(3) ? nil : Digest(bytes: row.bytes(3))
-    let after = row.isNull(4) ? nil : Digest(bytes: row.bytes(4))
-    let isWhole = row.isNull(3) == (before == nil) && row.isNull(4) == (after == nil) && row.isNull(5) == row.isNull(3)
-    guard isWhole, let op = ChangeRecord.Operation(rawValue: row.text(2)) else {
+  private mutating func verifyChange(_ row: [Value], _ index: Int64) throws -> Digest {
+    let name = RowName(table: row[0].text ?? "", key: row[1].text ?? "")
+    let before = row[3].bytes.flatMap { Digest(bytes: $0) }
+    let after = row[4].bytes.flatMap { Digest(bytes: $0) }
+    let image = row[5].bytes
+    let isWhole = row[3].isNull == (before == nil) && row[4].isNull == (after == nil) && row[5].isNull == row[3].isNull
+    guard isWhole, let op = row[2].text.flatMap(ChangeRecord.Operation.init(rawValue:)) else {
       find("a change record cannot be read", table: name.table, key: name.key, index: index)
       return MerkleTree.emptyRoot
     }
@@ -244,7 +241,7 @@ package struct Verification {
     }
     if let before {
       try lanes.remove(before)
-      if row.isNull(5) || Digest(sha256: row.bytes(5)) != before {
+      if image.map({ Digest(sha256: $0) }) != before {
         find("the before image is not the row as it was", table: name.table, key: name.key, index: index)
       }
     }

@@ -44,6 +44,7 @@ struct ControlSocket: Service {
         return
       }
       UnixSocket.setTimeout(client, seconds: 5)
+      // Detached: this loop blocks its own thread and belongs to no task; one slow client must not hold the next.
       Task.detached { await serve(client) }
     }
   }
