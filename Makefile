@@ -4,8 +4,9 @@
 # make check     what CI runs: format, lint, build without warnings, tests, end to end, browser
 # make format    rewrite the sources as `.swift-format` wants them
 # make bench     measure against a plain server; writes .build/bench.json
+# make install   release binaries, unit, users and example below DESTDIR (PREFIX=/usr/local)
 # make verifier  the auditor's program as one static file: .build/static/release/steward-verify
-# make test-long like check, with four times the kills and ten times the changed bits
+# make test-long like check, with more kills and bits, every disk fault, minutes of fuzzing, and the sanitizers: hours
 # make clean     remove what was built
 
 # The first start wants to be soon: a debug build of everything takes about two thirds of the time of a release build, and
@@ -13,12 +14,18 @@
 CONFIG ?= debug
 LISTEN ?= 127.0.0.1:8080
 
-BUILD_PACKAGES = libsqlite3-dev libargon2-dev pkg-config
-TEST_PACKAGES = golang golang-golang-x-mod-dev
-CHECK_PACKAGES = python3 python3-venv chromium
-BENCH_PACKAGES = python3 wrk
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+DESTDIR ?=
+# Where the binaries that are installed come from; `make install BINARIES=.build/debug` installs what is there already.
+BINARIES ?= .build/release
 
-.PHONY: help build run test check format lint bench verifier test-long clean clean-demo need-build need-test need-check need-bench
+BUILD_PACKAGES = libsqlite3-dev libargon2-dev libcurl4-openssl-dev pkg-config
+TEST_PACKAGES = golang golang-golang-x-mod-dev
+CHECK_PACKAGES = gcc python3 python3-venv chromium openssl curl
+BENCH_PACKAGES = python3 wrk restic
+
+.PHONY: help build run test check format lint bench release install verifier test-long clean clean-demo need-build need-test need-check need-bench
 
 # `make` alone builds; `make help` prints the lines above.
 build: need-build
@@ -50,6 +57,22 @@ bench: need-bench
 	swift build -c release --product steward
 	swift build -c release --product steward-bench
 	python3 Tools/bench
+
+install: $(if $(filter .build/release,$(BINARIES)),release)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/sysusers.d $(DESTDIR)$(PREFIX)/lib/tmpfiles.d
+	install -d $(DESTDIR)$(PREFIX)/share/man/man8 $(DESTDIR)$(PREFIX)/share/doc/steward $(DESTDIR)$(SYSCONFDIR)/steward
+	install -s -m 0755 $(BINARIES)/steward $(BINARIES)/steward-verify $(DESTDIR)$(PREFIX)/bin
+	sed -e 's,@PREFIX@,$(PREFIX),g' -e 's,@SYSCONFDIR@,$(SYSCONFDIR),g' Packaging/steward.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/steward.service
+	install -m 0644 Packaging/steward.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/steward.conf
+	install -m 0644 Packaging/steward.tmpfiles $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/steward.conf
+	install -m 0644 Packaging/steward.8 $(DESTDIR)$(PREFIX)/share/man/man8/steward.8
+	install -m 0644 docs/operations/*.md docs/format.md $(DESTDIR)$(PREFIX)/share/doc/steward
+	install -m 0644 Packaging/steward.yaml $(DESTDIR)$(PREFIX)/share/doc/steward/steward.yaml
+	test -e $(DESTDIR)$(SYSCONFDIR)/steward/steward.yaml || install -m 0644 Packaging/steward.yaml $(DESTDIR)$(SYSCONFDIR)/steward/steward.yaml
+
+release: need-build
+	swift build -c release --product steward
+	swift build -c release --product steward-verify
 
 verifier: need-build
 	swift build -c release --product steward-verify -Xswiftc -static-executable --scratch-path .build/static

@@ -22,6 +22,7 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
 let mustache = Target.Dependency.product(name: "Mustache", package: "swift-mustache")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -37,6 +38,8 @@ let package = Package(
     .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
     .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
     .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", exact: "2.37.6"),
+    .package(url: "https://github.com/jpsim/Yams", exact: "6.2.2"),
     .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
     .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
     .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -44,30 +47,39 @@ let package = Package(
   ],
   targets: [
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
+    .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     part("Kernel", [crypto]),
     part("TransparencyLog", ["Kernel", crypto]),
     part("Storage", ["Kernel", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-    part("Custody", ["Kernel", crypto, cryptoExtras]),
+    part("Custody", ["Kernel", "CArgon2", crypto, cryptoExtras]),
     part("Ledger", ["Kernel", "Storage", "Custody", "TransparencyLog", crypto, cryptoExtras, grdb]),
+    part("Backup", ["Kernel", "Storage", "Custody", "Ledger", "TransparencyLog", crypto]),
+    part("Egress", ["Kernel", "CCurl"]),
     part("Web", ["Kernel", hummingbird, mustache]),
-    part("Platform", ["Kernel", "TransparencyLog", "Storage", "Ledger", "Web", hummingbird, logging]),
+    part("Platform", ["Kernel", "TransparencyLog", "Storage", "Ledger", "Egress", "Web", hummingbird, logging]),
 
     part("Accounts", ["Platform", "CArgon2"]),
     part("AuditTrail", ["Platform", "TransparencyLog"]),
     part("Offboarding", ["Platform", "Certificate"]),
+    part("Operations", ["Platform", "Custody"]),
+    part("Subprocessors", ["Platform"]),
     part("Trust", ["Platform", "Custody", "TransparencyLog"]),
 
     part("Certificate", ["Kernel", "TransparencyLog"]),
     part(
       "Server",
       [
-        "Accounts", "AuditTrail", "Offboarding", "Trust", hummingbird, logging,
+        "CLinux", "Custody", "Egress", "Accounts", "AuditTrail", "Backup", "Offboarding", "Operations",
+        "Subprocessors", "Trust", hummingbird, logging,
+        nioSSL, .product(name: "HummingbirdTLS", package: "hummingbird"),
+        .product(name: "HummingbirdHTTP2", package: "hummingbird"), .product(name: "Yams", package: "Yams"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
       ]),
     .executableTarget(
       name: "steward",
-      dependencies: ["Server", arguments, .product(name: "AsyncHTTPClient", package: "async-http-client")],
+      dependencies: ["Server", "CLinux", arguments, .product(name: "AsyncHTTPClient", package: "async-http-client")],
       swiftSettings: strict),
     .executableTarget(
       name: "steward-verify", dependencies: ["Certificate"], swiftSettings: strict),
@@ -86,7 +98,9 @@ let package = Package(
     tests("TransparencyLogTests", ["TransparencyLog"]),
     tests("CustodyTests", ["Custody", "Kernel", crypto]),
     tests("LedgerTests", ["Ledger", "Custody", "Storage", "Kernel", "TransparencyLog", crypto]),
+    tests("BackupTests", ["Backup", "Ledger", "Custody", "Storage", "Kernel", "TransparencyLog"]),
+    tests("EgressTests", ["Egress", "Kernel"]),
     tests("CertificateTests", ["Certificate"]),
-    tests("StewardTests", ["TestKit", "Certificate"]),
+    tests("StewardTests", ["TestKit", "Certificate", "Operations"]),
   ]
 )
