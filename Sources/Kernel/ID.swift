@@ -12,7 +12,7 @@ package struct ID<Noun>: Hashable, Sendable, Comparable, CustomStringConvertible
   }
 
   package static func make(at now: Instant) -> ID {
-    var random = SystemRandomNumberGenerator()
+    var random = RandomPool()
     return make(at: now, using: &random)
   }
 
@@ -26,6 +26,12 @@ package struct ID<Noun>: Hashable, Sendable, Comparable, CustomStringConvertible
 
   private init(high: UInt64, low: UInt64) {
     text = Base32.encode(high: high, low: low)
+  }
+
+  /// When it was made, from its first 48 bits.
+  package var madeAt: Instant {
+    Instant(
+      milliseconds: Int64(text.utf8.prefix(10).reduce(UInt64(0)) { ($0 << 5) | Base32.value($1) } & 0xffff_ffff_ffff))
   }
 
   /// The same id under another noun's type; for the few places that store ids of several nouns in one column.
@@ -61,6 +67,9 @@ enum Base32 {
     default: false
     }
   }
+
+  /// 0 for what is no digit; ids hold none.
+  static func value(_ byte: UInt8) -> UInt64 { digits.firstIndex(of: byte).map(UInt64.init) ?? 0 }
 
   static func encode(high: UInt64, low: UInt64) -> String {
     var high = high

@@ -14,6 +14,8 @@ package struct Problem: Error, Sendable, Equatable {
     case tooLarge = "too-large"
     case unsupportedMediaType = "unsupported-media-type"
     case invalid = "invalid"
+    /// The tenant is frozen (RFC 4918 §11.3: locked).
+    case frozen = "frozen"
     case tooManyRequests = "too-many-requests"
     case unavailable = "unavailable"
     case `internal` = "internal"
@@ -30,6 +32,7 @@ package struct Problem: Error, Sendable, Equatable {
       case .tooLarge: 413
       case .unsupportedMediaType: 415
       case .invalid: 422
+      case .frozen: 423
       case .tooManyRequests: 429
       case .internal: 500
       case .unavailable: 503

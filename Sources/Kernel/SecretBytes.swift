@@ -1,5 +1,3 @@
-import Crypto
-
 /// Key material: shows nothing when printed, and is overwritten when the last reference goes.
 ///
 /// The overwriting is best effort: the runtime may have copied the bytes while they were being made.
@@ -13,8 +11,9 @@ package final class SecretBytes: Sendable, CustomStringConvertible, CustomDebugS
   }
 
   package static func random(count: Int = 32) -> SecretBytes {
-    // In words: byte by byte the system would be asked eight times as often, and a block of keys is 1,024 of these.
-    SymmetricKey(size: SymmetricKeySize(bitCount: count * 8)).withUnsafeBytes { SecretBytes($0) }
+    let secret = SecretBytes([UInt8](repeating: 0, count: count))
+    Entropy.fill(secret.storage)
+    return secret
   }
 
   deinit {
