@@ -1,5 +1,6 @@
 import GRDB
 import GRDBSQLite
+import Kernel
 
 /// An error of the database, with SQLite's extended result code.
 package struct StorageError: Error, Sendable, CustomStringConvertible {
@@ -12,8 +13,26 @@ package struct StorageError: Error, Sendable, CustomStringConvertible {
   package var description: String { "SQLite \(code): \(message)" }
 
   /// The disk or file system failed; what is durable is no longer certain in this process.
-  package var isInputOutput: Bool { code & 0xff == SQLITE_IOERR || code & 0xff == SQLITE_CORRUPT }
-  package var isFull: Bool { code & 0xff == SQLITE_FULL }
+  package var isInputOutput: Bool {
+    (code & 0xff == SQLITE_IOERR && !isAboutSharedMemory) || code & 0xff == SQLITE_CORRUPT
+  }
+  /// No room: nothing of the transaction is on the disk, and the next one may find room again.
+  package var isFull: Bool { code & 0xff == SQLITE_FULL || code == StorageError.sharedMemorySize }
+
+  /// SQLITE_IOERR_SHMSIZE: the index beside the log could not grow. It holds nothing that must last.
+  private static let sharedMemorySize = SQLITE_IOERR | 19 << 8
+  /// SQLITE_IOERR_SHMOPEN, SHMSIZE, SHMLOCK and SHMMAP.
+  private var isAboutSharedMemory: Bool { (18...21).contains(code >> 8) }
+
+  /// What GRDB throws, as ours.
+  static func translating<T>(_ body: () throws -> T) throws -> T {
+    do { return try body() } catch let error as DatabaseError {
+      throw StorageError(code: error.extendedResultCode.rawValue, message: error.message ?? "")
+    }
+  }
+
+  /// The answer to whoever writes through a handle whose disk failed.
+  static let afterFailure = StorageError(code: SQLITE_IOERR, message: "the disk failed under this database before")
   package var isConstraint: Bool { code & 0xff == SQLITE_CONSTRAINT }
 }
 
@@ -43,6 +62,9 @@ package final class Connection {
 
   package func run(_ sql: SQL) throws { try run(raw: sql.text, sql.arguments) }
 
+  /// Rows that the last INSERT, UPDATE or DELETE touched.
+  package var changedRows: Int { Int(sqlite3_changes64(database.sqliteConnection)) }
+
   /// Hands each row to `body`, which returns false to stop.
   package func each(raw sql: String, _ arguments: [Value] = [], _ body: (RowCursor) throws -> Bool) throws {
     let statement = try prepared(sql, arguments)
@@ -54,6 +76,11 @@ package final class Connection {
       default: throw lastError()
       }
     }
+  }
+
+  /// Rows one by one, for whoever walks along two tables at once. The statement must not be run otherwise meanwhile.
+  package func walk(raw sql: String, _ arguments: [Value] = []) throws -> RowWalk {
+    RowWalk(statement: try prepared(sql, arguments), connection: self)
   }
 
   package func rows(raw sql: String, _ arguments: [Value] = []) throws -> [[Value]] {
@@ -76,21 +103,12 @@ package final class Connection {
     return found
   }
 
-  package func begin() throws { try translating { try database.beginTransaction(.immediate) } }
-  package func commit() throws { try translating { try database.commit() } }
-  package func rollback() throws { try translating { try database.rollback() } }
-
-  private func translating(_ body: () throws -> Void) throws {
-    do { try body() } catch let error as DatabaseError {
-      throw StorageError(code: error.extendedResultCode.rawValue, message: error.message ?? "")
-    }
-  }
+  package func begin() throws { try StorageError.translating { try database.beginTransaction(.immediate) } }
+  package func commit() throws { try StorageError.translating { try database.commit() } }
+  package func rollback() throws { try StorageError.translating { try database.rollback() } }
 
   private func prepared(_ sql: String, _ arguments: [Value]) throws -> OpaquePointer {
-    let statement: OpaquePointer
-    do { statement = try database.cachedStatement(sql: sql).sqliteStatement } catch let error as DatabaseError {
-      throw StorageError(code: error.extendedResultCode.rawValue, message: error.message ?? "")
-    }
+    let statement = try StorageError.translating { try database.cachedStatement(sql: sql).sqliteStatement }
     sqlite3_reset(statement)
     guard sqlite3_bind_parameter_count(statement) == arguments.count else {
       throw StorageError(code: SQLITE_RANGE, message: "the statement has another number of holes")
@@ -124,10 +142,32 @@ package final class Connection {
     }
   }
 
-  private func lastError() -> StorageError {
+  fileprivate func lastError() -> StorageError {
     let handle = database.sqliteConnection
     return StorageError(
       code: sqlite3_extended_errcode(handle), message: handle.map { String(cString: sqlite3_errmsg($0)) } ?? "")
+  }
+}
+
+/// A statement on its way through its rows.
+package final class RowWalk {
+  private let statement: OpaquePointer
+  private let connection: Connection
+
+  init(statement: OpaquePointer, connection: Connection) {
+    self.statement = statement
+    self.connection = connection
+  }
+
+  deinit { sqlite3_reset(statement) }
+
+  /// The next row, valid until the next call; nil after the last.
+  package func next() throws -> RowCursor? {
+    switch sqlite3_step(statement) {
+    case SQLITE_ROW: return RowCursor(statement: statement)
+    case SQLITE_DONE: return nil
+    default: throw connection.lastError()
+    }
   }
 }
 
@@ -160,6 +200,13 @@ package struct RowCursor {
     guard let start = sqlite3_column_blob(statement, Int32(column)) else { return [] }
     let count = Int(sqlite3_column_bytes(statement, Int32(column)))
     return Array(UnsafeRawBufferPointer(start: start, count: count))
+  }
+
+  /// Nil unless it is a blob of 32 bytes.
+  package func digest(_ column: Int) -> Digest? {
+    guard let start = sqlite3_column_blob(statement, Int32(column)) else { return nil }
+    return Digest(
+      bytes: UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(statement, Int32(column)))))
   }
 
   package func isNull(_ column: Int) -> Bool { sqlite3_column_type(statement, Int32(column)) == SQLITE_NULL }

@@ -63,6 +63,8 @@ package struct Table: Sendable {
   package let primaryKey: [String]
   package let indexes: [Index]
   package let retention: String
+  /// How data of an earlier version is brought to this one; see `Upgrade`.
+  package let upgrades: [Upgrade]
   /// All stored columns of a primary table in the order in which `Ledger` reads and writes them.
   package let storedColumns: [String]
   /// Positions in `storedColumns`, in the order of deterministic CBOR map keys.
@@ -82,8 +84,9 @@ package struct Table: Sendable {
 
   package init(
     _ name: String, _ kind: TableKind, version: Int = 1, columns: [Column], sealed: [Column] = [],
-    primaryKey: [String] = ["id"], indexes: [Index] = [], retention: String
+    primaryKey: [String] = ["id"], indexes: [Index] = [], retention: String, upgrades: [Upgrade] = []
   ) {
+    self.upgrades = upgrades
     self.name = name
     self.kind = kind
     self.version = version
@@ -107,6 +110,65 @@ package struct Table: Sendable {
       insert: "INSERT INTO \(name) (\(list)) VALUES (\(holes))",
       update: "UPDATE \(name) SET \(assignments) WHERE tenant = ? AND id = ?",
       delete: "DELETE FROM \(name) WHERE tenant = ? AND id = ?")
+  }
+}
+
+// MARK: - Upgrades
+
+extension Table {
+  /// One step from a version to the next, declared beside the shape it leads to.
+  ///
+  /// Rows are never rewritten: a row keeps the version it was sealed under and is sealed anew when it is next written, so a record's
+  /// `init(_ row:)` reads every version that may still lie there. What is added may be NULL, and NULL is left out of the stored
+  /// row (docs/format.md §2), so no commitment changes.
+  package struct Upgrade: Sendable {
+    package enum Step: Sendable {
+      /// A plain column, declared in `columns` and nullable.
+      case addColumn(String)
+      /// An index, declared in `indexes`.
+      case addIndex([String])
+      /// Only `sealed` changed: the database stays as it is.
+      case sealedShape
+      /// A derived or transient table is made anew, empty; whoever derives it fills it again.
+      case recreate
+    }
+
+    /// The version that this leads to.
+    package let to: Int
+    package let steps: [Step]
+
+    package init(to: Int, _ steps: [Step]) {
+      self.to = to
+      self.steps = steps
+    }
+  }
+
+  /// The statements that lead from `version` to this one. Nil if a step is missing or cannot be made.
+  package func sqliteUpgrade(from version: Int) -> [String]? {
+    guard version < self.version else { return [] }
+    var statements: [String] = []
+    for next in (version + 1)...self.version {
+      guard let upgrade = upgrades.first(where: { $0.to == next }) else { return nil }
+      for step in upgrade.steps {
+        guard let made = sqlite(step) else { return nil }
+        statements += made
+      }
+    }
+    return statements
+  }
+
+  private func sqlite(_ step: Upgrade.Step) -> [String]? {
+    switch step {
+    case .sealedShape: return []
+    case .addColumn(let name):
+      guard let column = columns.first(where: { $0.name == name }), column.nullable else { return nil }
+      return ["ALTER TABLE \(self.name) ADD COLUMN \(name) \(column.type.rawValue)"]
+    case .addIndex(let columns):
+      guard let place = indexes.firstIndex(where: { $0.columns == columns }) else { return nil }
+      return [indexDDL[place]]
+    case .recreate:
+      return kind == .primary ? nil : ["DROP TABLE IF EXISTS \(name)"] + sqliteDDL
+    }
   }
 }
 
