@@ -25,8 +25,9 @@ package enum Box {
     out.reserveCapacity(plaintext.count + overhead)
     out.append(version)
     out += derived.commitment
-    let sealed = try AES.GCM.seal(plaintext, using: derived.key)
-    out += sealed.nonce
+    let nonce = RandomPool.bytes(12)
+    let sealed = try AES.GCM.seal(plaintext, using: derived.key, nonce: AES.GCM.Nonce(data: nonce))
+    out += nonce
     out += sealed.ciphertext
     out += sealed.tag
     return out
@@ -58,10 +59,10 @@ struct DerivedKey {
     let keyBytes = first.finalize()
     key = SymmetricKey(data: keyBytes)
     var second = keyed
-    second.update(data: Array(keyBytes))
+    second.update(data: keyBytes.withUnsafeBytes { Array($0) })
     second.update(data: context)
     second.update(data: [2])
-    commitment = Array(second.finalize())
+    commitment = second.finalize().withUnsafeBytes { Array($0) }
   }
 
   /// Constant time.

@@ -20,7 +20,9 @@ package enum DurableFile {
   /// Replaces or creates `path` with mode 0600.
   package static func write(_ bytes: [UInt8], to path: String) throws {
     let temporary = path + ".new"
-    let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    // What lies there already is of a write that was broken off, or of somebody else: its mode and links must not be ours.
+    unlink(temporary)
+    let descriptor = Glibc.open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw FileError(operation: "create", path: temporary, number: errno) }
     do {
       try writeAll(bytes, to: descriptor, path: temporary)
@@ -73,6 +75,32 @@ package enum DurableFile {
     guard descriptor >= 0 else { throw FileError(operation: "open directory", path: parent, number: errno) }
     defer { Glibc.close(descriptor) }
     guard fsync(descriptor) == 0 else { throw FileError(operation: "sync directory", path: parent, number: errno) }
+  }
+
+  /// Names in a directory, without `.` and `..`; none if there is no such directory.
+  package static func names(in directory: String) throws -> [String] {
+    guard let handle = opendir(directory) else {
+      if errno == ENOENT { return [] }
+      throw FileError(operation: "open directory", path: directory, number: errno)
+    }
+    defer { closedir(handle) }
+    var names: [String] = []
+    errno = 0
+    while let item = readdir(handle) {
+      let name = withUnsafePointer(to: &item.pointee.d_name) {
+        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+      }
+      if name != ".", name != ".." { names.append(name) }
+      errno = 0
+    }
+    guard errno == 0 else { throw FileError(operation: "read directory", path: directory, number: errno) }
+    return names
+  }
+
+  package static func exists(_ path: String) throws -> Bool {
+    if access(path, F_OK) == 0 { return true }
+    if errno == ENOENT { return false }
+    throw FileError(operation: "look at", path: path, number: errno)
   }
 
   /// The path with every link resolved, or nil if it does not exist.

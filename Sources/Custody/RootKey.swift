@@ -29,7 +29,11 @@ package struct FileKeyProvider: KeyProvider {
     guard try DurableFile.read(path) == nil else {
       throw Problem(.conflict, "There is already a root key at this place; choose another key store directory.")
     }
-    let key = SecretBytes.random()
+    try FileKeyProvider.write(SecretBytes.random(), to: path)
+  }
+
+  /// 64 hexadecimal digits and a line feed.
+  static func write(_ key: SecretBytes, to path: String) throws {
     try DurableFile.write(Array((key.withBytes { Hex.encode($0) } + "\n").utf8), to: path)
   }
 
@@ -47,7 +51,8 @@ package struct FileKeyProvider: KeyProvider {
     return SecretBytes(key)
   }
 
-  static func lies(_ path: String, inside directory: String) -> Bool {
+  /// Whether `path`, or what of it exists, lies in `directory` once every link is resolved.
+  package static func lies(_ path: String, inside directory: String) -> Bool {
     guard let directory = DurableFile.resolved(directory) else { return false }
     var place = path
     while true {

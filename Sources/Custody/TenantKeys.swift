@@ -13,7 +13,7 @@ package final class TenantKeys: Sendable {
   package let tenant: TenantID
   /// Ed25519 seed of the tenant's log key.
   package let logSeed: SecretBytes
-  private let directory: String
+  private let places: KeyPlaces
   private let epoch: Int64
   private let epochKey: SecretBytes
   private let indexKey: SecretBytes
@@ -29,19 +29,22 @@ package final class TenantKeys: Sendable {
   }
 
   init(
-    tenant: TenantID, directory: String, epoch: Int64, epochKey: SecretBytes, logSeed: SecretBytes,
+    tenant: TenantID, places: KeyPlaces, epoch: Int64, epochKey: SecretBytes, logSeed: SecretBytes,
     indexKey: SecretBytes
   ) throws {
     self.tenant = tenant
-    self.directory = directory
+    self.places = places
     self.epoch = epoch
     self.epochKey = epochKey
     self.logSeed = logSeed
     self.indexKey = indexKey
     // What an earlier opening reserved and did not use is wasted: a restored database could otherwise use a slot twice.
-    let taken = try Self.readMark(directory + "/taken")
+    let taken = try Self.readMark(tenant, places)
     state = Mutex(State(next: taken, reserved: taken))
   }
+
+  /// Slots below it may be in use: what rows name must lie below.
+  package var taken: Int64 { state.withLock { $0.reserved } }
 
   /// The next free slot. Its block is durable and it is marked as taken before this returns.
   package func takeSlot() throws -> SubjectRef {
@@ -73,46 +76,47 @@ package final class TenantKeys: Sendable {
   private func reserve(_ state: inout State) throws {
     let end = state.reserved + state.reservation
     for number in (state.next / SubjectRef.slotsPerBlock)...((end - 1) / SubjectRef.slotsPerBlock) {
-      try createBlockIfMissing(number)
+      try createBlock(number, isFresh: number * SubjectRef.slotsPerBlock >= state.reserved)
     }
-    try DurableFile.write(Array("\(end)\n".utf8), to: directory + "/taken")
+    try places.put(TakenMark.text(end), as: .taken(tenant))
     state.reserved = end
     state.reservation = min(state.reservation * 2, Self.largestReservation)
   }
 
-  private static func readMark(_ path: String) throws -> Int64 {
-    guard let bytes = try DurableFile.read(path) else { return 0 }
-    guard bytes.last == UInt8(ascii: "\n"), let mark = Int64(String(decoding: bytes.dropLast(), as: UTF8.self)),
-      mark >= 0
-    else {
+  /// Slots below it were or may have been handed out. Where the mark is lost, that is every slot of every block there is.
+  private static func readMark(_ tenant: TenantID, _ places: KeyPlaces) throws -> Int64 {
+    guard let bytes = try places.read(.taken(tenant)) else {
+      var end: Int64 = 0
+      while try places.exists(.block(tenant, end / SubjectRef.slotsPerBlock)) { end += SubjectRef.slotsPerBlock }
+      return end
+    }
+    guard let mark = TakenMark.parse(bytes) else {
       throw Problem(
-        .unavailable, "The mark of used keys is damaged; restore the key store from a replica.", detail: path)
+        .unavailable, "The mark of used keys is damaged; restore the key store from a replica.",
+        detail: KeyFile.taken(tenant).path)
     }
     return mark
   }
 
   // MARK: Blocks
 
-  private func path(ofBlock number: Int64) -> String { "\(directory)/blocks/\(number)" }
-
-  private func createBlockIfMissing(_ number: Int64) throws {
-    guard try DurableFile.read(path(ofBlock: number)) == nil else { return }
-    let keys = SecretBytes.random(count: 32 * Int(SubjectRef.slotsPerBlock))
-    let box = try Box.seal(
-      keys.withBytes { Array($0) }, key: epochKey,
-      context: SealingContext.block(tenant: tenant, epoch: epoch, block: number))
-    try DurableFile.write(bigEndian(epoch) + box, to: path(ofBlock: number))
+  /// `isFresh`: no slot of the block was ever handed out. Only then may it be made; another would take the place of keys in use.
+  private func createBlock(_ number: Int64, isFresh: Bool) throws {
+    if try places.exists(.block(tenant, number)) { return }
+    guard isFresh else {
+      throw Problem(
+        .unavailable, "A block of keys in use is missing from the key store; restore it from a replica.",
+        detail: KeyFile.block(tenant, number).path)
+    }
+    let keys = SecretBytes.random(count: KeyBlock.plainSize)
+    try places.put(
+      try KeyBlock.seal(keys, tenant: tenant, number: number, epoch: epoch, key: epochKey), as: .block(tenant, number))
   }
 
   private func block(_ number: Int64, _ state: inout State) throws -> [SecretBytes?] {
     if let keys = state.blocks[number] { return keys }
-    guard let file = try DurableFile.read(path(ofBlock: number)), file.count > 8 else {
-      throw KeyMissing(subject: SubjectRef(number * SubjectRef.slotsPerBlock))
-    }
-    let context = SealingContext.block(tenant: tenant, epoch: epoch, block: number)
-    guard Array(file[0..<8]) == bigEndian(epoch),
-      let plain = try? Box.open(Array(file[8...]), key: epochKey, context: context),
-      plain.count == 32 * Int(SubjectRef.slotsPerBlock)
+    guard let file = try places.read(.block(tenant, number)),
+      let plain = try? KeyBlock.open(file, tenant: tenant, number: number, epoch: epoch, key: epochKey)
     else { throw KeyMissing(subject: SubjectRef(number * SubjectRef.slotsPerBlock)) }
     let keys = stride(from: 0, to: plain.count, by: 32).map { start -> SecretBytes? in
       let key = plain[start..<start + 32]
@@ -122,10 +126,6 @@ package final class TenantKeys: Sendable {
     state.recent.append(number)
     if state.recent.count > Self.blocksHeld { state.blocks[state.recent.removeFirst()] = nil }
     return keys
-  }
-
-  private func bigEndian(_ value: Int64) -> [UInt8] {
-    stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: value >> Int64($0)) }
   }
 }
 

@@ -1,0 +1,32 @@
+import Kernel
+
+/// Wraps the keys of backups under the root key (docs/format.md §7.2). Whoever holds the root key, as the recovery kit does, opens every backup.
+package struct BackupKeyring: Sendable {
+  private let root: SecretBytes
+
+  package init(root: SecretBytes) { self.root = root }
+
+  package func wrap(_ key: SecretBytes, installation: String, backup: String) throws -> [UInt8] {
+    try Box.seal(key.withBytes { Array($0) }, key: root, context: Self.context(installation, backup))
+  }
+
+  /// Throws `Box.OpenError` if the root key is another or the bytes were changed.
+  package func unwrap(_ box: [UInt8], installation: String, backup: String) throws -> SecretBytes {
+    let key = try Box.open(box, key: root, context: Self.context(installation, backup))
+    guard key.count == 32 else { throw Box.OpenError.malformed }
+    return SecretBytes(key)
+  }
+
+  private static func context(_ installation: String, _ backup: String) -> [UInt8] {
+    CBOR.array(["steward/backup-key/v1", .text(installation), .text(backup)]).encoded
+  }
+}
+
+extension KeyStore {
+  package var backupKeyring: BackupKeyring { BackupKeyring(root: root) }
+}
+
+extension BackupKeyring {
+  /// Under a root key that nobody has: what it opens, anybody can.
+  package static func stranger() -> BackupKeyring { BackupKeyring(root: .random()) }
+}

@@ -1,0 +1,168 @@
+import Glibc
+import Kernel
+
+/// A file of a key store, by what it is (docs/format.md §5.3). `root.key` is none: copies of a key store leave it out.
+enum KeyFile: Hashable, Sendable {
+  case installation
+  case log(TenantID)
+  case index(TenantID)
+  case epoch(TenantID, Int64)
+  case block(TenantID, Int64)
+  /// The mark of taken slots; the only file that changes.
+  case taken(TenantID)
+
+  /// Relative to the key store.
+  var path: String {
+    switch self {
+    case .installation: "installation.key"
+    case .log(let tenant): "tenants/\(tenant)/log.key"
+    case .index(let tenant): "tenants/\(tenant)/index.key"
+    case .epoch(let tenant, let number): "tenants/\(tenant)/epoch-\(number).key"
+    case .block(let tenant, let number): "tenants/\(tenant)/blocks/\(number)"
+    case .taken(let tenant): "tenants/\(tenant)/taken"
+    }
+  }
+
+  var tenant: TenantID? {
+    switch self {
+    case .installation: nil
+    case .log(let tenant), .index(let tenant), .epoch(let tenant, _), .block(let tenant, _), .taken(let tenant): tenant
+    }
+  }
+
+  /// Epoch keys before the blocks that need them, the mark behind its blocks, the installation key last of all.
+  var order: Order {
+    switch self {
+    case .log(let tenant): Order(tenant: tenant.text, kind: 0, number: 0)
+    case .index(let tenant): Order(tenant: tenant.text, kind: 1, number: 0)
+    case .epoch(let tenant, let number): Order(tenant: tenant.text, kind: 2, number: number)
+    case .block(let tenant, let number): Order(tenant: tenant.text, kind: 3, number: number)
+    case .taken(let tenant): Order(tenant: tenant.text, kind: 4, number: 0)
+    case .installation: Order(tenant: "~", kind: 5, number: 0)
+    }
+  }
+
+  struct Order: Comparable {
+    let tenant: String
+    let kind: Int
+    let number: Int64
+    static func < (a: Order, b: Order) -> Bool { (a.tenant, a.kind, a.number) < (b.tenant, b.kind, b.number) }
+  }
+
+  /// A file directly in a tenant's directory.
+  private init?(_ name: String, of tenant: TenantID) {
+    switch name {
+    case "log.key": self = .log(tenant)
+    case "index.key": self = .index(tenant)
+    case "taken": self = .taken(tenant)
+    default:
+      guard name.hasPrefix("epoch-"), name.hasSuffix(".key"),
+        let number = KeyFile.number(name.dropFirst(6).dropLast(4))
+      else { return nil }
+      self = .epoch(tenant, number)
+    }
+  }
+
+  /// The decimal as this program writes it, so that each number has one name.
+  private static func number(_ text: some StringProtocol) -> Int64? {
+    guard let number = Int64(text), number >= 0, String(number) == text else { return nil }
+    return number
+  }
+
+  /// Every key file of the store, in `order`. Other names are passed over. Throws `FileError` if a directory cannot be read.
+  static func list(in store: String) throws -> [KeyFile] {
+    var files: [KeyFile] = []
+    for tenant in try DurableFile.names(in: store + "/tenants").compactMap({ TenantID($0) }) {
+      let place = "\(store)/tenants/\(tenant)"
+      files += try DurableFile.names(in: place).compactMap { KeyFile($0, of: tenant) }
+      files += try DurableFile.names(in: place + "/blocks").compactMap { number($0) }.map { .block(tenant, $0) }
+    }
+    if try DurableFile.exists(store + "/installation.key") { files.append(.installation) }
+    return files.sorted { $0.order < $1.order }
+  }
+}
+
+/// Whether the bytes of a key file are what they should be: they open under the root key, or under an epoch key that does.
+struct KeyFileOpener {
+  let root: SecretBytes
+  /// Nil where it is not known: the installation key is then not tried.
+  let installation: String?
+  private var epochs: [KeyFile: SecretBytes] = [:]
+
+  init(root: SecretBytes, installation: String?) {
+    self.root = root
+    self.installation = installation
+  }
+
+  /// Asked for the epoch keys of a tenant before its blocks.
+  mutating func opens(_ file: KeyFile, _ bytes: [UInt8]) -> Bool {
+    switch file {
+    case .installation:
+      guard let installation else { return true }
+      return box(bytes, SealingContext.installationKey(id: installation))
+    case .log(let tenant): return box(bytes, SealingContext.logKey(tenant: tenant))
+    case .index(let tenant): return box(bytes, SealingContext.indexKey(tenant: tenant))
+    case .epoch(let tenant, let number):
+      let context = SealingContext.epoch(tenant: tenant, epoch: number)
+      guard let key = try? Box.open(bytes, key: root, context: context), key.count == 32 else { return false }
+      epochs[file] = SecretBytes(key)
+      return true
+    case .block(let tenant, let number): return block(bytes, tenant, number)
+    case .taken: return TakenMark.parse(bytes) != nil
+    }
+  }
+
+  private func box(_ bytes: [UInt8], _ context: [UInt8]) -> Bool {
+    (try? Box.open(bytes, key: root, context: context))?.count == 32
+  }
+
+  private func block(_ bytes: [UInt8], _ tenant: TenantID, _ number: Int64) -> Bool {
+    guard let epoch = KeyBlock.epoch(of: bytes), let key = epochs[.epoch(tenant, epoch)] else { return false }
+    return (try? KeyBlock.open(bytes, tenant: tenant, number: number, epoch: epoch, key: key)) != nil
+  }
+}
+
+/// A block's file: its epoch as 8 bytes big endian ‖ box over 1,024 subject keys.
+enum KeyBlock {
+  static let plainSize = 32 * Int(SubjectRef.slotsPerBlock)
+
+  static func epoch(of file: [UInt8]) -> Int64? {
+    guard file.count > 8 else { return nil }
+    return file[0..<8].reduce(Int64(0)) { $0 << 8 | Int64($1) }
+  }
+
+  static func seal(
+    _ keys: SecretBytes, tenant: TenantID, number: Int64, epoch: Int64, key: SecretBytes
+  ) throws
+    -> [UInt8]
+  {
+    let context = SealingContext.block(tenant: tenant, epoch: epoch, block: number)
+    let head = stride(from: 56, through: 0, by: -8).map { UInt8(truncatingIfNeeded: epoch >> Int64($0)) }
+    return head + (try Box.seal(keys.withBytes { Array($0) }, key: key, context: context))
+  }
+
+  /// The keys, one after another.
+  static func open(
+    _ file: [UInt8], tenant: TenantID, number: Int64, epoch: Int64, key: SecretBytes
+  ) throws
+    -> [UInt8]
+  {
+    guard self.epoch(of: file) == epoch else { throw Box.OpenError.malformed }
+    let context = SealingContext.block(tenant: tenant, epoch: epoch, block: number)
+    let plain = try Box.open(Array(file[8...]), key: key, context: context)
+    guard plain.count == plainSize else { throw Box.OpenError.malformed }
+    return plain
+  }
+}
+
+/// The mark of taken slots as it is written: decimal and a line feed.
+enum TakenMark {
+  static func parse(_ bytes: [UInt8]) -> Int64? {
+    guard bytes.last == UInt8(ascii: "\n"), let mark = Int64(String(decoding: bytes.dropLast(), as: UTF8.self)),
+      mark >= 0
+    else { return nil }
+    return mark
+  }
+
+  static func text(_ mark: Int64) -> [UInt8] { Array("\(mark)\n".utf8) }
+}
