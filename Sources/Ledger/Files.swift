@@ -23,10 +23,10 @@ extension Ledger {
   ) async throws -> StagedFile where Pieces.Element == [UInt8] {
     let keys = try await open(tenant).keys
     let id = FileID.make(at: clock.now)
-    let subject = try keys.takeSlot()
-    try DurableFile.makeDirectory(filesDirectory(tenant))
     let path = filePath(tenant, id)
     do {
+      let subject = try keys.takeSlot()
+      try DurableFile.makeDirectory(filesDirectory(tenant))
       let key = try keys.key(of: subject)
       let intake = try Intake(
         path: path, key: key, context: SealingContext.file(tenant: tenant, file: id), limit: limit)
@@ -35,7 +35,7 @@ extension Ledger {
       return StagedFile(id: id, subject: subject, sha256: sha256, size: size)
     } catch {
       unlink(path)
-      throw error
+      throw DiskProblem.explain(error)
     }
   }
 
@@ -50,23 +50,46 @@ extension Ledger {
     return FilePieces(reader: FilePieces.Held(reader))
   }
 
-  /// Removes files that no row adopted and that are older than a day. `adopted` are the ids that rows name.
-  package func sweepFiles(_ tenant: TenantID, adopted: Set<String>) throws -> Int {
-    guard let directory = opendir(filesDirectory(tenant)) else { return 0 }
+  /// Removes files that no row adopted and that are older than a day. Adopted is what any plain column of ids of any primary table
+  /// names: a module that keeps files need not say so, and cannot forget to.
+  package func sweepFiles(_ tenant: TenantID) async throws -> Int {
+    let candidates = oldFiles(tenant)
+    guard !candidates.isEmpty else { return 0 }
+    let tables = tables.values.filter { $0.kind == .primary }
+    let adopted = try await read(tenant) { reader in
+      var adopted: Set<String> = []
+      for table in tables {
+        for column in table.columns where column.dataClass == .key && column.type == .text {
+          try reader.connection.each(
+            raw: "SELECT \(column.name) FROM \(table.name) WHERE tenant = ? AND \(column.name) IS NOT NULL",
+            [.text(tenant.text)]
+          ) { row in
+            let name = row.text(0)
+            if candidates.contains(name) { adopted.insert(name) }
+            return true
+          }
+        }
+      }
+      return adopted
+    }
+    return candidates.subtracting(adopted).count { unlink(filesDirectory(tenant) + "/" + $0) == 0 }
+  }
+
+  private func oldFiles(_ tenant: TenantID) -> Set<String> {
+    guard let directory = opendir(filesDirectory(tenant)) else { return [] }
     defer { closedir(directory) }
     let oldest = FileID.make(at: clock.now.adding(seconds: -86_400)).text
-    var removed = 0
+    var found: Set<String> = []
     while let item = readdir(directory) {
       let name = withUnsafePointer(to: &item.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
-      guard FileID(name) != nil, name < oldest, !adopted.contains(name) else { continue }
-      if unlink(filesDirectory(tenant) + "/" + name) == 0 { removed += 1 }
+      if FileID(name) != nil, name < oldest { found.insert(name) }
     }
-    return removed
+    return found
   }
 
-  private func filesDirectory(_ tenant: TenantID) -> String { "\(installation.directory)/files/\(tenant)" }
+  func filesDirectory(_ tenant: TenantID) -> String { "\(installation.directory)/files/\(tenant)" }
   package func filePath(_ tenant: TenantID, _ id: FileID) -> String { filesDirectory(tenant) + "/\(id)" }
 }
 

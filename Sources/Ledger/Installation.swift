@@ -33,12 +33,26 @@ package final class Installation: Sendable {
     (directory.hasSuffix("/") ? String(directory.dropLast()) : directory) + ".keys"
   }
 
-  package static func exists(at directory: String) -> Bool { access(directory + "/control.db", F_OK) == 0 }
+  /// Whether there is a whole one: its verifier key is written last.
+  package static func exists(at directory: String) -> Bool {
+    hasControl(directory) && access(directory + "/steward.vkey", F_OK) == 0
+  }
+
+  private static func hasControl(_ directory: String) -> Bool { access(directory + "/control.db", F_OK) == 0 }
 
   // MARK: Making one
 
-  /// Makes an installation at an empty or missing directory, with a key store outside of it.
-  package static func create(at directory: String, keys: String, now: Instant) throws -> Installation {
+  /// Makes an installation at an empty or missing directory, with a key store outside of it. One that was interrupted is finished.
+  package static func create(
+    at directory: String, keys: String, replicas: [String] = [], now: Instant
+  ) throws -> Installation {
+    do { return try make(at: directory, keys: keys, replicas: replicas, now: now) } catch {
+      throw DiskProblem.explain(error)
+    }
+  }
+
+  private static func make(at directory: String, keys: String, replicas: [String], now: Instant) throws -> Installation
+  {
     guard !exists(at: directory) else {
       throw Problem(.conflict, "There is already an installation in this directory; choose another one with --data.")
     }
@@ -47,19 +61,28 @@ package final class Installation: Sendable {
     try DurableFile.makeDirectory(directory + "/files")
     let provider = try FileKeyProvider(path: keys + "/root.key", dataDirectory: directory)
     try DurableFile.makeDirectory(keys)
+    // Before anything is made that would stand in the way of a second try.
+    for replica in replicas { _ = try KeyReplicas.place(replica, store: keys, dataDirectory: directory) }
     if DurableFile.resolved(provider.path) == nil { try provider.create() }
-    let id = ID<Kernel.Installation>.make(at: now)
+    // The id first: a key that is left behind without it belongs to nobody and could not be told from another installation's.
+    let id = try createControl(directory, ID<Kernel.Installation>.make(at: now), now)
     let store = try KeyStore(directory: keys, provider: provider)
-    try store.createInstallationKey(id: id.text)
-    try createControl(directory, id, now)
-    let installation = try Installation(openAt: directory, keys: keys)
+    if (try? store.installationSeed(id: id.text)) == nil { try store.createInstallationKey(id: id.text) }
+    let installation = try Installation(opening: directory, keys: keys, replicas: replicas)
     try DurableFile.write(Array((installation.verifierKey + "\n").utf8), to: directory + "/steward.vkey")
     return installation
   }
 
-  private static func createControl(_ directory: String, _ id: ID<Kernel.Installation>, _ now: Instant) throws {
+  /// The id that counts: the given one, or that of an earlier try.
+  private static func createControl(
+    _ directory: String, _ id: ID<Kernel.Installation>, _ now: Instant
+  ) throws -> ID<Kernel.Installation> {
     let control = try SQLiteDatabase(path: directory + "/control.db", readers: 2)
     defer { control.close() }
+    let isThere = try control.onWriterBlocking { connection, _ in
+      try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = 'installation'") != nil
+    }
+    if isThere { return try Installation.id(inControlOf: directory) }
     try control.onWriterBlocking { connection, _ in
       try connection.begin()
       try connection.run(
@@ -72,32 +95,78 @@ package final class Installation: Sendable {
           certificate BLOB NOT NULL, hidden INTEGER NOT NULL, created INTEGER NOT NULL) STRICT
           """)
       try connection.run(
-        raw: "INSERT INTO installation (id, created, format) VALUES (?, ?, 1)",
-        [.text(id.text), .integer(now.milliseconds)])
+        raw: "INSERT INTO installation (id, created, format) VALUES (?, ?, ?)",
+        [.text(id.text), .integer(now.milliseconds), .integer(DirectoryFormat.current)])
       try connection.commit()
     }
+    return id
   }
 
   // MARK: Opening one
 
-  package init(openAt directory: String, keys: String) throws {
-    guard Installation.exists(at: directory) else {
-      throw Problem(
-        .unavailable, "There is no installation in this directory; make one with `steward init --data DIR`.")
-    }
+  /// `replicas` are added to those that the key store has; all of them are reachable and in one state when this returns.
+  package convenience init(openAt directory: String, keys: String, replicas: [String] = []) throws {
+    try Installation.mustExist(directory)
+    do { try self.init(opening: directory, keys: keys, replicas: replicas) } catch { throw DiskProblem.explain(error) }
+  }
+
+  private static func mustExist(_ directory: String) throws {
+    if exists(at: directory) { return }
+    throw Problem(
+      .unavailable,
+      hasControl(directory)
+        ? "This installation is not whole: steward.vkey is missing. If `steward init` was interrupted, run it again."
+        : "There is no installation in this directory; make one with `steward init --data DIR`.")
+  }
+
+  private init(opening directory: String, keys: String, replicas: [String]) throws {
     self.directory = directory
     lock = try Installation.takeLock(directory)
-    let provider = try FileKeyProvider(path: keys + "/root.key", dataDirectory: directory)
-    keyStore = try KeyStore(directory: keys, provider: provider)
-    control = try SQLiteDatabase(path: directory + "/control.db", readers: 2)
-    let row = try control.onWriterBlocking { connection, _ in
+    do {
+      let id = try Installation.id(inControlOf: directory)
+      self.id = id
+      keyStore = try KeyStore(
+        directory: keys, provider: try FileKeyProvider(path: keys + "/root.key", dataDirectory: directory),
+        installation: id.text, dataDirectory: directory, addingReplicas: replicas)
+      signer = try NoteSigner(name: "steward/\(id)", seed: try keyStore.installationSeed(id: id.text))
+      control = try SQLiteDatabase(path: directory + "/control.db", readers: 2)
+    } catch {
+      Glibc.close(lock)
+      throw error
+    }
+  }
+
+  /// The id in the control database; also beside a running server.
+  package static func id(of directory: String) throws -> ID<Kernel.Installation> {
+    try mustExist(directory)
+    return try id(inControlOf: directory)
+  }
+
+  private static func id(inControlOf directory: String) throws -> ID<Kernel.Installation> {
+    let row = try SQLiteDatabase.readOnly(path: directory + "/control.db") { connection in
       try connection.firstRow(raw: "SELECT id, format FROM installation")
     }
-    guard let text = row?[0].text, let id = ID<Kernel.Installation>(text), row?[1].integer == 1 else {
-      throw Problem(.unavailable, "This data directory was made by another version of Steward; use that version.")
+    try DirectoryFormat.check(row?[1].integer)
+    guard let text = row?[0].text, let id = ID<Kernel.Installation>(text) else {
+      throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
     }
-    self.id = id
-    signer = try NoteSigner(name: "steward/\(id)", seed: try keyStore.installationSeed(id: id.text))
+    return id
+  }
+
+  /// Takes a replica off the key store's list while nothing runs; also one that cannot be reached, which would keep the installation shut.
+  package static func forgetReplica(_ path: String, dataDirectory: String, keys: String) throws {
+    let lock = try takeLock(dataDirectory)
+    defer { Glibc.close(lock) }
+    try KeyReplicas.forget(path, in: keys)
+  }
+
+  /// The recovery kit of an installation; reads only, so that it can be made beside a running server.
+  package static func recoveryKit(dataDirectory: String, keys: String, now: Instant) throws -> RecoveryKit {
+    let id = try id(of: dataDirectory)
+    let store = try KeyStore(
+      directory: keys, provider: try FileKeyProvider(path: keys + "/root.key", dataDirectory: dataDirectory))
+    let signer = try NoteSigner(name: "steward/\(id)", seed: try store.installationSeed(id: id.text))
+    return store.recoveryKit(id: id.text, verifierKey: signer.verifierKey.description, now: now)
   }
 
   package func close() {
@@ -121,6 +190,8 @@ package final class Installation: Sendable {
 
   // MARK: Tenants
 
+  func databasePath(_ id: TenantID) -> String { "\(directory)/tenants/\(id).db" }
+
   package func tenants() throws -> [TenantEntry] {
     try control.onWriterBlocking { connection, _ in
       try connection.rows(raw: "SELECT id, slug, origin, certificate, hidden FROM tenant ORDER BY id").compactMap {
@@ -134,8 +205,13 @@ package final class Installation: Sendable {
     }
   }
 
-  /// Keys first, then the control row: a crash in between leaves unused keys, never a tenant without keys.
+  /// Keys first, then an empty database, then the control row: a crash in between leaves what nobody uses, never a tenant that lacks
+  /// either. A named tenant without a database was robbed of it.
   func addTenant(slug: String, isHidden: Bool, now: Instant) throws -> TenantEntry {
+    do { return try add(slug: slug, isHidden: isHidden, now: now) } catch { throw DiskProblem.explain(error) }
+  }
+
+  private func add(slug: String, isHidden: Bool, now: Instant) throws -> TenantEntry {
     guard (1...40).contains(slug.utf8.count),
       slug.utf8.allSatisfy({ byte in "abcdefghijklmnopqrstuvwxyz0123456789-".utf8.contains(byte) })
     else {
@@ -147,6 +223,7 @@ package final class Installation: Sendable {
     let seed = try keyStore.openTenant(id).logSeed
     let key = try NoteSigner(name: origin, seed: seed).verifierKey
     let certificate = try signer.sign(text: LogKeyCertificate(key: key, since: now).text)
+    try SQLiteDatabase(path: databasePath(id), readers: 1).close()
     try control.onWriterBlocking { connection, _ in
       do {
         try connection.run(

@@ -7,6 +7,7 @@ import _CryptoExtras
 package struct Lanes: Sendable, Equatable {
   package static let count = 1_024
   private static let zeros = [UInt8](repeating: 0, count: 2 * count)
+  private static let firstBlock = [UInt8](repeating: 0, count: 16)
 
   private var lanes: [UInt16]
 
@@ -32,16 +33,18 @@ package struct Lanes: Sendable, Equatable {
   /// The state commitment.
   package var commitment: Kernel.Digest { Kernel.Digest(sha256: bytes) }
 
-  package mutating func add(_ row: Kernel.Digest) throws { try combine(row) { $0 &+ $1 } }
-
-  package mutating func remove(_ row: Kernel.Digest) throws { try combine(row) { $0 &- $1 } }
-
-  @inline(__always)
-  private mutating func combine(_ row: Kernel.Digest, _ operation: (UInt16, UInt16) -> UInt16) throws {
+  package mutating func add(_ row: Kernel.Digest) throws {
     try Lanes.keyStream(row) { stream in
-      guard stream.count == Lanes.count else { return }
       lanes.withUnsafeMutableBufferPointer { lanes in
-        for lane in 0..<Lanes.count { lanes[lane] = operation(lanes[lane], UInt16(littleEndian: stream[lane])) }
+        for lane in 0..<Lanes.count { lanes[lane] &+= UInt16(littleEndian: stream[lane]) }
+      }
+    }
+  }
+
+  package mutating func remove(_ row: Kernel.Digest) throws {
+    try Lanes.keyStream(row) { stream in
+      lanes.withUnsafeMutableBufferPointer { lanes in
+        for lane in 0..<Lanes.count { lanes[lane] &-= UInt16(littleEndian: stream[lane]) }
       }
     }
   }
@@ -49,8 +52,10 @@ package struct Lanes: Sendable, Equatable {
   /// 2,048 bytes of AES-256-CTR key stream under the digest, initial counter block zero.
   private static func keyStream(_ row: Kernel.Digest, _ body: (UnsafeBufferPointer<UInt16>) -> Void) throws {
     let key = row.withUnsafeBytes { SymmetricKey(data: $0) }
-    let nonce = try AES._CTR.Nonce(nonceBytes: [UInt8](repeating: 0, count: 16))
-    let stream = try AES._CTR.encrypt(zeros, using: key, nonce: nonce)
-    stream.withUnsafeBytes { body($0.bindMemory(to: UInt16.self)) }
+    let stream = try AES._CTR.encrypt(zeros, using: key, nonce: try AES._CTR.Nonce(nonceBytes: firstBlock))
+    stream.withUnsafeBytes { bytes in
+      // One stream of the whole length, or nothing: a shorter one would be another sum.
+      if bytes.count == 2 * count { body(bytes.bindMemory(to: UInt16.self)) }
+    }
   }
 }

@@ -12,14 +12,24 @@ package final class Ledger: Sendable {
   package let clock: any StewardClock
   /// All tables of all modules, by name.
   package let tables: [String: Table]
-  private let opened = Mutex<[TenantID: Task<TenantLedger, any Error>]>([:])
+  /// What a freeze does not stop.
+  package let freezeRule: FreezeRule
+  /// How each derived table is made from primary rows.
+  let derivations: [Derivation]
+  let opened = Mutex<[TenantID: Task<TenantLedger, any Error>]>([:])
   private let known = Mutex<[TenantID: Installation.TenantEntry]>([:])
+  package let meter = LedgerMeter()
   private let holders = Mutex<[String: any Sendable]>([:])
 
-  package init(installation: Installation, tables: [Table], clock: any StewardClock = SystemClock()) throws {
+  package init(
+    installation: Installation, tables: [Table], derivations: [Derivation] = [], freezeRule: FreezeRule = .strict,
+    clock: any StewardClock = SystemClock()
+  ) throws {
     self.installation = installation
+    self.derivations = derivations
     self.clock = clock
-    let all = [TableVersion.table, CommittedFact.table] + tables
+    self.freezeRule = freezeRule
+    let all = [TableVersion.table, CommittedFact.table, FreezeRecord.table] + tables
     self.tables = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     guard self.tables.count == all.count else { throw Problem(.internal, "Two tables have one name.") }
     for tenant in try installation.tenants() { known.withLock { $0[tenant.id] = tenant } }
@@ -38,6 +48,9 @@ package final class Ledger: Sendable {
   // MARK: Tenants
 
   package var tenants: [Installation.TenantEntry] { known.withLock { $0.values.sorted { $0.id < $1.id } } }
+
+  /// How many tenants' databases are open.
+  package var openTenants: Int { opened.withLock { $0.count } }
 
   package func tenant(slug: String) -> Installation.TenantEntry? {
     known.withLock { $0.values.first { $0.slug == slug } }
@@ -58,7 +71,9 @@ package final class Ledger: Sendable {
     guard let entry = tenant(id) else { throw Problem.notFound }
     let task = opened.withLock { opened in
       if let task = opened[id] { return task }
-      let task = Task { try await self.load(entry) }
+      let task = Task {
+        do { return try await self.load(entry) } catch { throw DiskProblem.explain(error) }
+      }
       opened[id] = task
       return task
     }
@@ -71,15 +86,18 @@ package final class Ledger: Sendable {
   private func load(_ entry: Installation.TenantEntry) async throws -> TenantLedger {
     let keys = try installation.keyStore.openTenant(entry.id)
     let database = try SQLiteDatabase(path: databasePath(entry.id))
+    try database.onWriterBlocking { connection, _ in try KeyRollback.refuse(entry.id, tables, keys, connection) }
     let identity = LogIdentity(
       origin: entry.logOrigin, signer: try NoteSigner(name: entry.logOrigin, seed: keys.logSeed),
       certificate: entry.certificate)
-    let tenant = TenantLedger(tenant: entry.id, database: database, keys: keys, log: identity, clock: clock)
+    let tenant = TenantLedger(
+      tenant: entry.id, database: database, keys: keys, log: identity, freezeRule: freezeRule, clock: clock,
+      meter: meter)
     try await Migration(tables: tables, tenant: tenant).run()
     return tenant
   }
 
-  func databasePath(_ id: TenantID) -> String { "\(installation.directory)/tenants/\(id).db" }
+  func databasePath(_ id: TenantID) -> String { installation.databasePath(id) }
 
   // MARK: Writing
 
@@ -113,10 +131,26 @@ package final class Ledger: Sendable {
 
   /// Writes transient tables: no entry, not on the record, in the same batches.
   package func writeTransient(_ tenant: TenantID, _ statements: [SQL]) async throws {
+    try await writeTransient(tenant) { work in for statement in statements { try work.run(statement) } }
+  }
+
+  /// Reads and writes transient tables as one command: no entry, not on the record, in the same batches. A freeze does not stop it.
+  package func writeTransient<T: Sendable>(
+    _ tenant: TenantID, _ body: @escaping @Sendable (TransientWork) throws -> T
+  ) async throws -> T {
     let ledger = try await open(tenant)
+    let result = Mutex<T?>(nil)
     _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
-      ledger.enqueue(TenantLedger.Pending(kind: .transient(statements), finish: { continuation.resume(with: $0) }))
+      ledger.enqueue(
+        TenantLedger.Pending(
+          kind: .transient { work in
+            let value = try body(work)
+            result.withLock { $0 = value }
+          },
+          finish: { continuation.resume(with: $0) }))
     }
+    guard let value = result.withLock({ $0 }) else { throw Problem(.internal, "The write was made without a value.") }
+    return value
   }
 
   // MARK: Reading

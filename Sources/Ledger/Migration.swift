@@ -3,22 +3,26 @@ import Storage
 import TransparencyLog
 
 /// Brings a tenant's tables to the shape this program declares, as a command of the tenant's own log. Forward only.
+///
+/// It runs when a tenant is first opened, so a start after an upgrade costs nothing for tenants that nobody asks for. All of it is one
+/// command: statements, versions and entry become durable together, so a crash in the middle leaves the old shape and the next
+/// opening begins again.
 struct Migration {
   let tables: [String: Table]
   let tenant: TenantLedger
 
+  /// One table's way to its shape.
+  private struct Change: Sendable {
+    let table: Table
+    let statements: [String]
+    /// Nil: the table is new.
+    let from: Int?
+  }
+
   func run() async throws {
     try bootstrap()
-    let present = try await versions()
-    if let newer = present.first(where: { $0.version > (tables[$0.name]?.version ?? Int.max) }) {
-      throw Problem(
-        .unavailable, "This data was written by a newer Steward; use that version.",
-        detail: "table \(newer.name) \(newer.version)")
-    }
-    let have = Dictionary(present.map { ($0.name, $0.version) }, uniquingKeysWith: { first, _ in first })
-    let missing = tables.values.filter { have[$0.name] == nil }.sorted { $0.name < $1.name }
-    if missing.isEmpty { return }
-    try await apply(missing)
+    let changes = try changes(from: try await versions())
+    if !changes.isEmpty { try await apply(changes) }
   }
 
   /// The journal's own tables and the table of versions; made once, before there can be a first command.
@@ -39,7 +43,30 @@ struct Migration {
     }
   }
 
-  private func apply(_ missing: [Table]) async throws {
+  /// What has to be done, or why this data cannot be opened.
+  private func changes(from present: [TableVersion]) throws -> [Change] {
+    for row in present where row.version > (tables[row.name]?.version ?? Int.max) {
+      throw Problem(
+        .unavailable,
+        "This data was written by a newer Steward; install that version again, or restore a backup from before the upgrade.",
+        detail: "table \(row.name) has version \(row.version), this program knows \(tables[row.name]?.version ?? 0)")
+    }
+    let have = Dictionary(present.map { ($0.name, $0.version) }, uniquingKeysWith: { first, _ in first })
+    return try tables.values.sorted { $0.name < $1.name }.compactMap { table in
+      guard let version = have[table.name] else {
+        return Change(table: table, statements: table.name == TableVersion.table.name ? [] : table.sqliteDDL, from: nil)
+      }
+      guard version < table.version else { return nil }
+      guard let statements = table.sqliteUpgrade(from: version) else {
+        throw Problem(
+          .unavailable, "This data is too old for this Steward; upgrade through the versions in between.",
+          detail: "no step leads table \(table.name) from version \(version) to \(table.version)")
+      }
+      return Change(table: table, statements: statements, from: version)
+    }
+  }
+
+  private func apply(_ changes: [Change]) async throws {
     let act = Act("schema.apply", on: ObjectRef("schema", "main"), by: .system("migration"))
     _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
       tenant.enqueue(
@@ -47,14 +74,30 @@ struct Migration {
           kind: .act(
             act,
             { work in
-              for table in missing {
-                if table.name != TableVersion.table.name {
-                  for statement in table.sqliteDDL { try work.define(statement) }
-                }
-                try work.insert(TableVersion(name: table.name, version: table.version))
+              for change in changes {
+                for statement in change.statements { try work.define(statement) }
+                let version = TableVersion(name: change.table.name, version: change.table.version)
+                if change.from == nil { try work.insert(version) } else { try work.update(version) }
               }
             }),
           finish: { continuation.resume(with: $0) }))
+    }
+  }
+}
+
+/// The shape of the control database and of the directory around it.
+enum DirectoryFormat {
+  static let current: Int64 = 1
+
+  static func check(_ found: Int64?) throws {
+    guard let found, found >= 1 else {
+      throw Problem(.unavailable, "The control database is damaged; restore it from a backup.", detail: "format")
+    }
+    guard found <= current else {
+      throw Problem(
+        .unavailable,
+        "This data directory was written by a newer Steward; install that version again, or restore a backup from before the upgrade.",
+        detail: "directory format \(found), this program knows \(current)")
     }
   }
 }

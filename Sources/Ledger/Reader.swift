@@ -25,12 +25,17 @@ package class Reader {
   /// All rows of the tenant that satisfy `tail`, such as `"AND case_id = \(id) ORDER BY id LIMIT 20"`.
   package func fetch<R: Record>(_ type: R.Type, _ tail: SQL = "") throws -> [R] {
     var records: [R] = []
+    try each(type, tail) { records.append($0) }
+    return records
+  }
+
+  /// Hands over one record after another, so that a large table is never in memory whole.
+  func each<R: Record>(_ type: R.Type, _ tail: SQL = "", _ body: (R) throws -> Void) throws {
     let sql = R.table.statements.select + (tail.text.isEmpty ? "" : " " + tail.text)
     try connection.each(raw: sql, [.text(tenant.text)] + tail.arguments) { row in
-      records.append(try R(try open(StoredRow(row.values), R.table)))
+      try body(try R(try open(StoredRow(row.values), R.table)))
       return true
     }
-    return records
   }
 
   /// Any rows of ours, as values. The SQL names the tenant itself: `… WHERE tenant = \(work.tenant)`.

@@ -6,24 +6,28 @@ import TransparencyLog
 
 /// The write path of one tenant: takes the waiting commands as a batch and makes them durable together.
 ///
-/// Who owns what: `waiting` belongs to the lock; `head` and `broken` are touched on the writer's thread only. A batch is one
+/// Who owns what: `waiting` belongs to the lock; `head` is touched on the writer's thread only. A batch is one
 /// transaction: each command in a savepoint of its own, then the batch entry, the tree, one signature, one commit. A command that
 /// throws rolls back its savepoint and nobody else's.
 final class TenantLedger: @unchecked Sendable {
-  // Unchecked: `head`, `isBroken` and `failNextAppend` are confined to the database's serial writer queue.
+  // Unchecked: `head` and `isFrozen` are confined to the database's serial writer queue.
   static let largestBatch = 256
 
   let tenant: TenantID
   let database: SQLiteDatabase
   let keys: TenantKeys
   let log: LogIdentity
+  private let freezeRule: FreezeRule
   private let clock: any StewardClock
   private let waiting = Mutex(Waiting())
   private var head: LogStore.Head?
-  private var isBroken = false
+  /// Whether the switch stands, as of the statement that ran last; nil if that has to be looked up. Exact, because only this
+  /// thread writes the tenant.
+  private var isFrozen: Bool?
   /// Last log size at which a commit touched a primary table; for caches and views.
   let versions = Mutex<[String: Int64]>([:])
   let fault = Mutex<LedgerFault?>(nil)
+  private let meter: LedgerMeter
 
   private struct Waiting {
     var commands: [Pending] = []
@@ -33,17 +37,22 @@ final class TenantLedger: @unchecked Sendable {
   struct Pending: Sendable {
     enum Kind: Sendable {
       case act(Act, @Sendable (Work) throws -> Void)
-      case transient([SQL])
+      case transient(@Sendable (TransientWork) throws -> Void)
     }
     let kind: Kind
     let finish: @Sendable (Result<ProvableWrite?, any Error>) -> Void
   }
 
-  init(tenant: TenantID, database: SQLiteDatabase, keys: TenantKeys, log: LogIdentity, clock: any StewardClock) {
+  init(
+    tenant: TenantID, database: SQLiteDatabase, keys: TenantKeys, log: LogIdentity, freezeRule: FreezeRule,
+    clock: any StewardClock, meter: LedgerMeter = LedgerMeter()
+  ) {
+    self.meter = meter
     self.tenant = tenant
     self.database = database
     self.keys = keys
     self.log = log
+    self.freezeRule = freezeRule
     self.clock = clock
   }
 
@@ -75,28 +84,22 @@ final class TenantLedger: @unchecked Sendable {
     let results: [Result<ProvableWrite?, any Error>]
     do { results = try commit(commands, connection, gate) } catch {
       head = nil
+      isFrozen = nil
       try? connection.rollback()
       // After a failed write or sync nobody knows what the disk holds: this process must not acknowledge anything any more.
-      if let error = error as? StorageError, error.isInputOutput { isBroken = true }
-      results = commands.map { _ in .failure(Self.refusal(for: error)) }
+      if let error = error as? StorageError ?? (error as? UnknownOutcome)?.error, error.isInputOutput {
+        database.declareFailed()
+      }
+      results = commands.map { _ in .failure(DiskProblem.explain(error)) }
+      meter.noteFailure(commands: commands.count)
     }
     for (command, result) in zip(commands, results) { command.finish(result) }
-  }
-
-  private static func refusal(for error: any Error) -> any Error {
-    guard let error = error as? StorageError else { return error }
-    if error.isFull {
-      return Problem(
-        .unavailable, "The disk is full: nothing was written. Free space and try again.", detail: "\(error)")
-    }
-    return Problem(
-      .unavailable, "The record could not be written; nothing was changed. Try again later.", detail: "\(error)")
   }
 
   private func commit(
     _ commands: [Pending], _ connection: Connection, _ gate: WorkGate
   ) throws -> [Result<ProvableWrite?, any Error>] {
-    guard !isBroken else {
+    guard !database.hasFailed else {
       throw Problem(.unavailable, "The disk failed under this record; restart Steward after checking it.")
     }
     let store = LogStore(tenant: tenant, connection: connection)
@@ -109,21 +112,33 @@ final class TenantLedger: @unchecked Sendable {
         try connection.run(raw: "RELEASE command")
         return .success(index)
       } catch {
+        // Then SQLite may have rolled back everything: nothing of this batch can stand.
+        if let error = error as? StorageError, error.isInputOutput || error.isFull { throw error }
+        isFrozen = nil
         try connection.run(raw: "ROLLBACK TO command")
         try connection.run(raw: "RELEASE command")
-        return .failure(Self.refusal(for: error))
+        return .failure(DiskProblem.explain(error))
       }
     }
     guard !batch.leaves.isEmpty else {
-      try connection.commit()
+      try finish(connection)
+      batch.afterCommit.forEach { $0() }
       return outcomes.map { $0.map { _ in nil } }
     }
     let sealed = try gate.whileOpen { try close(&batch, store) }
-    try connection.commit()
+    try finish(connection)
     head = batch.head
     publish(batch)
+    meter.note(commands: batch.leaves.count, refused: outcomes.count { if case .failure = $0 { true } else { false } })
+    batch.afterCommit.forEach { $0() }
     return outcomes.map { outcome in
       outcome.map { index in index.map { ProvableWrite(index: $0, batch: sealed, certificate: log.certificate) } }
+    }
+  }
+
+  private func finish(_ connection: Connection) throws {
+    do { try connection.commit() } catch let error as StorageError where !error.isFull {
+      throw UnknownOutcome(error: error)
     }
   }
 
@@ -134,6 +149,7 @@ final class TenantLedger: @unchecked Sendable {
     var leaves: [Digest] = []
     var data: [[UInt8]] = []
     var tables: Set<String> = []
+    var afterCommit: [@Sendable () -> Void] = []
 
     init(head: LogStore.Head, now: Instant) {
       self.head = head
@@ -141,12 +157,27 @@ final class TenantLedger: @unchecked Sendable {
     }
 
     var nextIndex: Int64 { head.size + Int64(leaves.count) }
+
+    /// Applied to the lanes when the batch is closed: where a command fails nothing has to be taken back.
+    var records: [ChangeRecord] = []
+
+    mutating func settleLanes() throws {
+      for record in records {
+        if let before = record.before { try head.lanes.remove(before) }
+        if let after = record.after { try head.lanes.add(after) }
+        tables.insert(record.table)
+      }
+    }
   }
 
   private func perform(_ command: Pending, _ batch: inout Batch, _ store: LogStore) throws -> Int64? {
     switch command.kind {
-    case .transient(let statements):
-      for statement in statements { try store.connection.run(statement) }
+    case .transient(let body):
+      let work = TransientWork(
+        tenant: tenant, connection: store.connection, keys: keys, now: batch.now,
+        isFrozen: try isFrozen(store.connection))
+      try body(work)
+      batch.afterCommit += work.afterCommit
       return nil
     case .act(let act, let body):
       return try perform(act, body, &batch, store)
@@ -156,6 +187,7 @@ final class TenantLedger: @unchecked Sendable {
   private func perform(
     _ act: Act, _ body: (Work) throws -> Void, _ batch: inout Batch, _ store: LogStore
   ) throws -> Int64 {
+    guard try !isFrozen(store.connection) || freezeRule.exempts(act.action) else { throw Problem.frozen }
     let index = batch.nextIndex
     let work = Work(
       tenant: tenant, connection: store.connection, keys: keys, now: batch.now, actor: act.actor, entry: index)
@@ -167,16 +199,24 @@ final class TenantLedger: @unchecked Sendable {
     let leaf = MerkleTree.leafHash(data)
     try store.insert(entry, index: index, leaf: leaf, data: data)
     for (position, item) in written.enumerated() { try store.insert(item.0, item.1, index: index, position: position) }
-    var lanes = batch.head.lanes
-    for (_, record) in written {
-      if let before = record.before { try lanes.remove(before) }
-      if let after = record.after { try lanes.add(after) }
-      batch.tables.insert(record.table)
-    }
-    batch.head.lanes = lanes
+    batch.records += written.map(\.1)
+    if written.contains(where: { $0.1.table == FreezeRecord.table.name }) { isFrozen = nil }
+    batch.afterCommit += work.afterCommit
     batch.leaves.append(leaf)
     batch.data.append(data)
     return index
+  }
+
+  /// Whether the tenant is frozen, as this transaction sees it. A tenant that has not been migrated yet has no such table.
+  private func isFrozen(_ connection: Connection) throws -> Bool {
+    if let isFrozen { return isFrozen }
+    let name = FreezeRecord.table.name
+    guard try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = ?", [.text(name)]) != nil else {
+      return false
+    }
+    let found = try connection.firstRow(raw: "SELECT 1 FROM \(name) WHERE tenant = ?", [.text(tenant.text)]) != nil
+    isFrozen = found
+    return found
   }
 
   private func entry(_ act: Act, _ work: Work, _ records: [ChangeRecord], _ store: LogStore) throws -> LeafEntry {
@@ -193,6 +233,7 @@ final class TenantLedger: @unchecked Sendable {
 
   private func close(_ batch: inout Batch, _ store: LogStore) throws -> SealedBatch {
     let index = batch.nextIndex
+    try batch.settleLanes()
     let entry = LeafBatch(
       time: batch.now, count: Int64(batch.leaves.count), state: batch.head.lanes.commitment, map: nil)
     let data = try entry.encoded()
@@ -222,7 +263,10 @@ final class TenantLedger: @unchecked Sendable {
       defer { fault = nil }
       return fault
     }
-    if asked == .nextAppend { throw StorageError(code: 10, message: "the journal refused the append") }
+    if asked == .nextAppend {
+      // An ordinary error: one of the disk would rightly end all writes.
+      throw StorageError(code: 1, message: "the journal refused the append")
+    }
   }
 }
 

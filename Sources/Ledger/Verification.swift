@@ -4,7 +4,8 @@ import Kernel
 import Storage
 import TransparencyLog
 
-/// Re-verifies a tenant's whole record from its database alone, without keys, also beside a running server.
+/// Re-verifies a tenant's whole record from its database alone, without keys, also beside a running server. With the keys it also opens
+/// every sealed row, compares the derived tables with what the rows say, and the key store's marks with what they use.
 ///
 /// In one snapshot: every leaf and its hash, the order of entries and batches, ordinals and times, the change records against each
 /// entry, the before images, the state commitment after every batch, the tree's root and its signed checkpoints, the stored tiles; and
@@ -24,12 +25,25 @@ package struct Verification {
     package let slug: String
     package var entries: Int64 = 0
     package var rows: Int64 = 0
+    /// Rows that were opened with the keys, and rows whose key was destroyed.
+    package var opened: Int64 = 0
+    package var erased: Int64 = 0
     package var findings: [Finding] = []
     package var checkpoint: String?
     package var isIntact: Bool { findings.isEmpty }
   }
 
   static let maximumFindings = 1_000
+
+  /// What it takes to look inside.
+  package struct Inside: Sendable {
+    let keysDirectory: String
+    let derivations: [Derivation]
+    package init(keysDirectory: String, derivations: [Derivation]) {
+      self.keysDirectory = keysDirectory
+      self.derivations = derivations
+    }
+  }
 
   private let tenant: TenantID
   private let connection: Connection
@@ -44,7 +58,10 @@ package struct Verification {
   private var heads: [String: (ordinal: Int64, index: Int64)] = [:]
   /// What the log says each row is: digest after its last change, and the entry that wrote it.
   private var expected: [RowName: Expected] = [:]
-  private var leafTile: [UInt8] = []
+  private var tiles = TileWatch()
+  private var changes: ChangeWalk?
+  private var reader: Reader?
+  private var derivations: [Derivation] = []
 
   private typealias RowName = Work.RowName
   private struct Expected {
@@ -53,10 +70,30 @@ package struct Verification {
   }
 
   /// Verifies all tenants of a data directory. `installationKey` pins the signer; nil takes the directory's own `steward.vkey`.
-  /// `only` limits it to some tenants.
+  /// `only` limits it to some tenants; with `inside` the keys are used too.
   package static func run(
-    dataDirectory: String, installationKey: String? = nil, only: Set<TenantID>? = nil
+    dataDirectory: String, installationKey: String? = nil, only: Set<TenantID>? = nil, inside: Inside? = nil
   ) throws -> [Report] {
+    let vkey = try installationKeyOf(dataDirectory, installationKey)
+    guard Installation.exists(at: dataDirectory) else {
+      throw Problem(
+        .unavailable, "There is no installation in this directory; name a Steward data directory with --data.")
+    }
+    let opening = try inside.map { try Opening($0, dataDirectory) }
+    // Looked at first: a tenant that is made meanwhile is in the control database before it has one of its own.
+    let databases = only == nil ? tenantDatabases(in: dataDirectory) : []
+    let tenants = try SQLiteDatabase.readOnly(path: dataDirectory + "/control.db") { connection in
+      try connection.rows(raw: "SELECT id, slug, origin, certificate FROM tenant ORDER BY id")
+    }
+    let wanted = tenants.filter { row in
+      only.map { only in row[0].text.flatMap { TenantID($0) }.map(only.contains) ?? false } ?? true
+    }
+    let known = Set(tenants.compactMap { $0[0].text })
+    return try wanted.map { row in try one(row, dataDirectory, vkey, opening) }
+      + databases.filter { !known.contains($0.text) && !isEmpty($0, dataDirectory) }.map(stray)
+  }
+
+  private static func installationKeyOf(_ dataDirectory: String, _ installationKey: String?) throws -> VerifierKey {
     let vkeyText: String
     if let installationKey {
       vkeyText = installationKey
@@ -72,21 +109,19 @@ package struct Verification {
         .unavailable, "The installation's verifier key cannot be read; restore steward.vkey or name another with --key."
       )
     }
-    guard Installation.exists(at: dataDirectory) else {
-      throw Problem(
-        .unavailable, "There is no installation in this directory; name a Steward data directory with --data.")
+    return vkey
+  }
+
+  /// The key store, opened for reading.
+  private struct Opening {
+    let store: KeyStore
+    let derivations: [Derivation]
+
+    init(_ inside: Inside, _ dataDirectory: String) throws {
+      let provider = try FileKeyProvider(path: inside.keysDirectory + "/root.key", dataDirectory: dataDirectory)
+      store = try KeyStore(directory: inside.keysDirectory, provider: provider)
+      derivations = inside.derivations
     }
-    // Looked at first: a tenant that is made meanwhile is in the control database before it has one of its own.
-    let databases = only == nil ? tenantDatabases(in: dataDirectory) : []
-    let tenants = try SQLiteDatabase.readOnly(path: dataDirectory + "/control.db") { connection in
-      try connection.rows(raw: "SELECT id, slug, origin, certificate FROM tenant ORDER BY id")
-    }
-    let wanted = tenants.filter { row in
-      only.map { only in row[0].text.flatMap { TenantID($0) }.map(only.contains) ?? false } ?? true
-    }
-    let known = Set(tenants.compactMap { $0[0].text })
-    return try wanted.map { row in try one(row, dataDirectory, vkey) }
-      + databases.filter { !known.contains($0.text) }.map(stray)
   }
 
   private static func tenantDatabases(in directory: String) -> [TenantID] {
@@ -102,6 +137,21 @@ package struct Verification {
     return found.sorted { $0.text < $1.text }
   }
 
+  /// Whether nothing was ever written there: a tenant whose making was interrupted, perhaps before the first page was whole.
+  private static func isEmpty(_ id: TenantID, _ directory: String) -> Bool {
+    let path = "\(directory)/tenants/\(id).db"
+    func size(_ path: String) -> Int {
+      var status = stat()
+      return stat(path, &status) == 0 ? Int(status.st_size) : 0
+    }
+    if size(path) <= 4_096, size(path + "-wal") == 0 { return true }
+    return (try? SQLiteDatabase.readOnly(path: path, isEmpty)) ?? false
+  }
+
+  private static func isEmpty(_ connection: Connection) throws -> Bool {
+    try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema") == nil
+  }
+
   /// A database whose tenant the control database does not name, or no longer does.
   private static func stray(_ id: TenantID) -> Report {
     damaged(id, slug: id.text, "the control database does not name the tenant of this database")
@@ -113,7 +163,9 @@ package struct Verification {
     return report
   }
 
-  private static func one(_ row: [Value], _ directory: String, _ vkey: VerifierKey) throws -> Report {
+  private static func one(
+    _ row: [Value], _ directory: String, _ vkey: VerifierKey, _ opening: Opening?
+  ) throws -> Report {
     guard let id = row[0].text.flatMap({ TenantID($0) }), let slug = row[1].text, let origin = row[2].text else {
       throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
     }
@@ -127,7 +179,8 @@ package struct Verification {
           tenant: id, connection: connection, origin: origin, key: certificate.key, since: certificate.since,
           report: Report(tenant: id, slug: slug))
         if certificate.origin != origin { verification.find("the certificate is for another log") }
-        try verification.verify()
+        if let opening { verification.use(opening) }
+        if try !isEmpty(connection) { try verification.verify() }
         return verification.report
       }
     } catch {
@@ -151,29 +204,44 @@ package struct Verification {
     report.findings.append(Finding(tenant: report.slug, table: table, key: key, index: index, reason: reason))
   }
 
+  private mutating func use(_ opening: Opening) {
+    do {
+      reader = Reader(tenant: tenant, connection: connection, keys: try opening.store.openTenant(tenant))
+      derivations = opening.derivations
+    } catch {
+      find("the key store does not hold this tenant's keys, or they do not open")
+    }
+  }
+
   private mutating func verify() throws {
     try verifyEntries()
     try verifyHead()
     try verifyRows()
+    try verifyDerived()
     try verifyGuards()
   }
 
   // MARK: The log
 
   private mutating func verifyEntries() throws {
-    let arguments: [Value] = [.text(tenant.text)]
-    var copy = self
-    try connection.each(
+    let entries = try connection.walk(
       raw:
         "SELECT idx, time, actor, action, object, ordinal, changes, leaf, data FROM log_entry WHERE tenant = ? ORDER BY idx",
-      arguments
-    ) { row in
-      try copy.verifyLeaf(row)
-      return true
-    }
-    self = copy
+      [.text(tenant.text)])
+    changes = try ChangeWalk(connection, tenant)
+    while let row = try entries.next() { try verifyLeaf(row) }
+    try verifyNoChanges(before: .max)
     report.entries = frontier.size
     if batchStart != frontier.size { find("the log does not end with a batch entry", index: frontier.size) }
+    try verifyLastTiles()
+  }
+
+  /// Change records stand in the order of their entries; one that is passed over belongs to none.
+  private mutating func verifyNoChanges(before index: Int64) throws {
+    while let stray = changes?.index, stray < index {
+      find("a change record belongs to no entry", table: "log_change", index: stray)
+      try changes?.advance()
+    }
   }
 
   private mutating func verifyLeaf(_ row: RowCursor) throws {
@@ -186,15 +254,14 @@ package struct Verification {
   private mutating func verifyLeaf(_ row: RowCursor, at index: Int64) throws {
     let data = row.bytes(8)
     let leaf = MerkleTree.leafHash(data)
-    if Digest(bytes: row.bytes(7)) != leaf { find("the stored leaf hash is not that of the entry", index: index) }
+    if row.digest(7) != leaf { find("the stored leaf hash is not that of the entry", index: index) }
     let parsed = try? Leaf(parsing: data)
     switch parsed {
     case .command(let entry)?: try verifyEntry(entry, index, row)
     case .batch(let batch)?: try verifyBatch(batch, index, row)
     case nil: find("the entry cannot be read", index: index)
     }
-    frontier.append(leaf)
-    try verifyTile(leaf, index)
+    try append(leaf)
     if case .batch? = parsed { try verifyCheckpoint() }
   }
 
@@ -215,24 +282,25 @@ package struct Verification {
   }
 
   private mutating func verifyChanges(_ entry: LeafEntry, _ index: Int64) throws {
-    // Read first, then judged: a copy of `self` for a closure would copy all that is expected, once for every entry.
-    let rows = try connection.rows(
-      "SELECT tbl, row_key, op, before, after, image FROM log_change WHERE tenant = \(tenant) AND idx = \(index) ORDER BY position"
-    )
+    try verifyNoChanges(before: index)
     var leaves: [Digest] = []
-    for row in rows { leaves.append(try verifyChange(row, index)) }
+    while changes?.index == index, let row = changes?.row {
+      leaves.append(try verifyChange(row, index))
+      try changes?.advance()
+    }
     if leaves.count != entry.changeCount || MerkleTree.root(ofLeaves: leaves) != entry.changeRoot {
       find("the change records are not those the entry commits to", index: index)
     }
   }
 
-  private mutating func verifyChange(_ row: [Value], _ index: Int64) throws -> Digest {
-    let name = RowName(table: row[0].text ?? "", key: row[1].text ?? "")
-    let before = row[3].bytes.flatMap { Digest(bytes: $0) }
-    let after = row[4].bytes.flatMap { Digest(bytes: $0) }
-    let image = row[5].bytes
-    let isWhole = row[3].isNull == (before == nil) && row[4].isNull == (after == nil) && row[5].isNull == row[3].isNull
-    guard isWhole, let op = row[2].text.flatMap(ChangeRecord.Operation.init(rawValue:)) else {
+  private mutating func verifyChange(_ row: RowCursor, _ index: Int64) throws -> Digest {
+    let name = RowName(table: row.text(1), key: row.text(2))
+    let before = row.digest(4)
+    let after = row.digest(5)
+    let image = row.isNull(6) ? nil : row.bytes(6)
+    let isWhole =
+      row.isNull(4) == (before == nil) && row.isNull(5) == (after == nil) && row.isNull(6) == row.isNull(4)
+    guard isWhole, let op = ChangeRecord.Operation(rawValue: row.text(3)) else {
       find("a change record cannot be read", table: name.table, key: name.key, index: index)
       return MerkleTree.emptyRoot
     }
@@ -271,14 +339,29 @@ package struct Verification {
     lastTime = time
   }
 
-  private mutating func verifyTile(_ leaf: Digest, _ index: Int64) throws {
-    leafTile += leaf.bytes
-    guard leafTile.count == 32 * Int(LogStore.tileWidth) else { return }
-    let store = LogStore(tenant: tenant, connection: connection)
-    if try store.tileData(level: 0, index: index / LogStore.tileWidth) != leafTile {
-      find("a stored tile is not that of the entries", index: index)
+  private mutating func append(_ leaf: Digest) throws {
+    // Gathered first: the frontier cannot be changed and the tiles with it. One leaf in 256 finishes a hash above.
+    var above: [(level: Int, hash: Digest)] = []
+    frontier.append(leaf) { level, _, hash in if level > 0, level & 7 == 0 { above.append((level / 8, hash)) } }
+    if let tile = tiles.take(leaf, level: 0) { try verifyTile(tile) }
+    for (level, hash) in above {
+      if let tile = tiles.take(hash, level: level) { try verifyTile(tile) }
     }
-    leafTile = []
+  }
+
+  private mutating func verifyTile(_ tile: TileWatch.Tile) throws {
+    let store = LogStore(tenant: tenant, connection: connection)
+    if try store.tileData(level: tile.level, index: tile.index) != tile.data {
+      find(
+        "a stored tile is not that of the entries (level \(tile.level), \(tile.index))", table: "log_tile",
+        index: tile.level == 0 ? (tile.index + 1) * LogStore.tileWidth - 1 : nil)
+    }
+  }
+
+  private mutating func verifyLastTiles() throws {
+    for tile in tiles.partial { try verifyTile(tile) }
+    let row = try connection.firstRow(raw: "SELECT count(*) FROM log_tile")
+    if row?[0].integer != tiles.count { find("there are other tiles than the entries have", table: "log_tile") }
   }
 
   private mutating func verifyCheckpoint() throws {
@@ -329,12 +412,8 @@ package struct Verification {
       .compactMap { $0[0].text }
     let own = columns.filter { !Table.impliedColumns.contains($0) }.map { Column($0, .text, .operational, purpose: "") }
     let table = Table(name, .primary, columns: own, retention: "")
-    var copy = self
-    try connection.each(raw: "SELECT \(table.statements.columns) FROM \(quoted(name))") { cursor in
-      copy.verifyRow(StoredRow(cursor.values), table)
-      return true
-    }
-    self = copy
+    let rows = try connection.walk(raw: "SELECT \(table.statements.columns) FROM \(quoted(name))")
+    while let row = try rows.next() { verifyRow(StoredRow(row.values), table) }
   }
 
   private mutating func verifyRow(_ row: StoredRow, _ table: Table) {
@@ -348,6 +427,49 @@ package struct Verification {
     }
     if Digest(sha256: row.canonical(table)) != wanted.digest {
       find("the row is not as its last entry left it", table: table.name, key: row.key, index: wanted.index)
+    }
+    verifyInside(row, table)
+  }
+
+  // MARK: With the keys
+
+  private mutating func verifyInside(_ row: StoredRow, _ table: Table) {
+    guard let reader else { return }
+    do {
+      _ = try reader.open(row, table)
+      report.opened += 1
+    } catch is SubjectErased {
+      report.erased += 1
+    } catch is KeyMissing {
+      find("the key store has no key for the row", table: table.name, key: row.key)
+    } catch {
+      find("the row does not open", table: table.name, key: row.key)
+    }
+    if row.subject.number >= reader.keys.taken {
+      find("the row uses a key that the key store would hand out again", table: table.name, key: row.key)
+    }
+  }
+
+  private mutating func verifyDerived() throws {
+    guard let reader else { return }
+    for derivation in derivations {
+      let name = derivation.table.name
+      guard try derivation.exists(connection) else {
+        find("the derived table is missing; run `steward audit rebuild`", table: name)
+        continue
+      }
+      guard let difference = try? derivation.difference(reader) else {
+        find("the derived table cannot be compared, since rows do not open", table: name)
+        continue
+      }
+      for row in difference.missing {
+        find("the derived row is missing; run `steward audit rebuild`", table: name, key: derivation.key(row))
+      }
+      for row in difference.superfluous {
+        find(
+          "the derived row is not what the rows say; run `steward audit rebuild`", table: name, key: derivation.key(row)
+        )
+      }
     }
   }
 
@@ -374,4 +496,23 @@ private func readSmall(_ path: String) throws -> [UInt8]? { try DurableFile.read
 
 extension String {
   fileprivate var trimmingSuffixNewline: String { hasSuffix("\n") ? String(dropLast()) : self }
+}
+
+/// The change records of a log, entry after entry.
+private struct ChangeWalk {
+  private let rows: RowWalk
+  private(set) var row: RowCursor?
+
+  init(_ connection: Connection, _ tenant: TenantID) throws {
+    rows = try connection.walk(
+      raw: """
+        SELECT idx, tbl, row_key, op, before, after, image FROM log_change WHERE tenant = ? ORDER BY idx, position
+        """, [.text(tenant.text)])
+    row = try rows.next()
+  }
+
+  /// The entry that the row belongs to; nil after the last.
+  var index: Int64? { row?.integer(0) }
+
+  mutating func advance() throws { row = try rows.next() }
 }

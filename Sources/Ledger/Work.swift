@@ -16,6 +16,7 @@ package final class Work: Reader {
   /// Index that the entry of this command will have.
   package let entry: Int64
 
+  private(set) var afterCommit: [@Sendable () -> Void] = []
   private(set) var changes: [Change] = []
   private(set) var commitments: [Digest] = []
   private var positions: [RowName: Int] = [:]
@@ -79,16 +80,22 @@ package final class Work: Reader {
     try note(R.table, key: key, before: before, after: nil)
   }
 
-  /// A statement on a derived or transient table. A primary table is refused.
-  package func run(_ sql: SQL, on table: Table) throws {
+  /// A statement on a derived or transient table; answers how many rows it touched. A primary table is refused.
+  @discardableResult
+  package func run(_ sql: SQL, on table: Table) throws -> Int {
     guard table.kind != .primary else {
       throw Problem(.internal, "Primary tables are written as records.", detail: table.name)
     }
     try connection.run(sql)
+    return connection.changedRows
   }
 
   /// Takes a subject key of its own, for rows that share one.
   package func newSubject() throws -> SubjectRef { try keys.takeSlot() }
+
+  /// Runs `body` once what this command wrote is durable, before its caller hears of it. It wakes or notes something in memory:
+  /// brief, on the writer's thread, and nothing that a crash in between would miss.
+  package func afterCommit(_ body: @escaping @Sendable () -> Void) { afterCommit.append(body) }
 
   // MARK: Commitments
 
@@ -97,8 +104,7 @@ package final class Work: Reader {
     guard commitments.count < Work.maximumCommitments else {
       throw Problem(.tooLarge, "One command can commit to \(Work.maximumCommitments) facts at most; do it in several.")
     }
-    var random = SystemRandomNumberGenerator()
-    let salt = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &random) }
+    let salt = RandomPool.bytes(16)
     let canonical = fact.canonical
     let disclosure = CommittedFact(entry: entry, position: commitments.count, fact: canonical, salt: salt)
     commitments.append(Digest(sha256: salt, canonical))

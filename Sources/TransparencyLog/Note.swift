@@ -77,13 +77,12 @@ package struct Note: Sendable {
 /// Signs notes with an Ed25519 key (RFC 8032; deterministic).
 package struct NoteSigner: Sendable {
   package let verifierKey: VerifierKey
-  private let seed: SecretBytes
+  private let key: Curve25519.Signing.PrivateKey
 
   /// The seed has 32 bytes.
   package init(name: String, seed: SecretBytes) throws {
-    let key = try NoteSigner.privateKey(seed)
+    key = try NoteSigner.privateKey(seed)
     verifierKey = try VerifierKey(name: name, publicKey: Array(key.publicKey.rawRepresentation))
-    self.seed = seed
   }
 
   /// The whole note. The text must end with a line feed and hold no other control character.
@@ -92,7 +91,7 @@ package struct NoteSigner: Sendable {
     guard message.count > 1, message.last == 0x0a, message.allSatisfy({ $0 >= 0x20 || $0 == 0x0a }) else {
       throw LogError("the text of a note ends with a line feed and holds no other control character")
     }
-    let signature = try NoteSigner.privateKey(seed).signature(for: message)
+    let signature = try key.signature(for: message)
     var note = message
     note += "\n— \(verifierKey.name) ".utf8
     Base64.append(verifierKey.keyIDBytes + signature, to: &note)

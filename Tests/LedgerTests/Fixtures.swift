@@ -37,6 +37,10 @@ enum MemoIndex {
     "memo_title", .derived,
     columns: [Column("hash", .bytes, .operational, purpose: "finds a memo by its title", nullable: false)],
     primaryKey: ["hash"], retention: "rebuilt from memo")
+
+  static let derivation = Derivation(of: table, from: Memo.self) { memo, reader in
+    [.bytes(reader.keyedHash("title", memo.title))]
+  }
 }
 
 let noon = Instant("2026-11-21T12:00:00.000Z") ?? Instant(milliseconds: 0)
@@ -51,10 +55,14 @@ final class Bench: Sendable {
   var keys: String { directory + "/data.keys" }
   var data: String { directory + "/data" }
 
-  init(clock: FixedClock = FixedClock(noon)) async throws {
-    directory = NSTemporaryDirectory() + "steward-" + UUID().uuidString
+  /// `replicas`: names of directories beside the data.
+  init(clock: FixedClock = FixedClock(noon), replicas: [String] = []) async throws {
+    let directory = NSTemporaryDirectory() + "steward-" + UUID().uuidString
+    self.directory = directory
     self.clock = clock
-    let installation = try Installation.create(at: directory + "/data", keys: directory + "/data.keys", now: noon)
+    let installation = try Installation.create(
+      at: directory + "/data", keys: directory + "/data.keys", replicas: replicas.map { "\(directory)/\($0)" },
+      now: noon)
     ledger = try Ledger(installation: installation, tables: [Memo.table, MemoIndex.table], clock: clock)
     tenant = try await ledger.createTenant(slug: "acme").id
   }

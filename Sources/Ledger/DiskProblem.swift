@@ -1,0 +1,33 @@
+import Custody
+import Glibc
+import Kernel
+import Storage
+
+/// A commit that failed while it was being made durable: it may be there after a restart, or not.
+struct UnknownOutcome: Error { let error: StorageError }
+
+/// What a person is told when a disk is full or fails. Says that nothing was changed only where that is certain.
+enum DiskProblem {
+  /// Errors that are not of a disk stay what they are.
+  static func explain(_ error: any Error) -> any Error {
+    switch error {
+    case let error as UnknownOutcome:
+      Problem(
+        .unavailable,
+        "The disk failed while this was written: it may or may not be on the record. Look before you try again.",
+        detail: "\(error.error)")
+    case let error as StorageError: error.isFull ? full("\(error)") : failed("\(error)")
+    case let error as DurableFile.FileError:
+      error.number == ENOSPC || error.number == EDQUOT ? full("\(error)") : failed("\(error)")
+    default: error
+    }
+  }
+
+  private static func full(_ detail: String) -> Problem {
+    Problem(.unavailable, "The disk is full: nothing was written. Free space and try again.", detail: detail)
+  }
+
+  private static func failed(_ detail: String) -> Problem {
+    Problem(.unavailable, "The record could not be written; nothing was changed. Try again later.", detail: detail)
+  }
+}
