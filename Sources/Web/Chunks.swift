@@ -82,3 +82,15 @@ extension Chunks {
     }
   }
 }
+
+extension Chunks {
+  /// The same bytes; each wait for the next piece happens inside `wait`.
+  package func waiting(
+    _ wait: @escaping @Sendable (() async throws -> [UInt8]?) async throws -> [UInt8]?
+  ) -> Chunks {
+    Chunks { [self] in
+      let iterator = makeAsyncIterator()
+      return { try await wait { try await iterator.pull() } }
+    }
+  }
+}

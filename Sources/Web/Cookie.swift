@@ -32,8 +32,8 @@ package struct Cookie: Sendable {
   /// The first cookie called `name` in the request's `Cookie` fields.
   package static func value(_ name: String, in headers: Headers) -> String? {
     for field in headers.all("Cookie") {
-      for pair in field.split(separator: ";").prefix(64) {
-        let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      for pair in field.pieces(at: ";").prefix(64) {
+        let halves = pair.pieces(at: "=", maxSplits: 1)
         if halves.count == 2, halves[0].trimmed == name { return halves[1].trimmed }
       }
     }

@@ -8,31 +8,74 @@ import NIOCore
 package struct HTTPAdapter: HTTPResponder {
   package struct Context: RequestContext {
     package var coreContext: CoreRequestContextStorage
-    let remoteAddress: String
+    let peer: ClientAddress?
+    let isMultiplexed: Bool
 
     package init(source: ApplicationRequestContextSource) {
       coreContext = .init(source: source)
-      remoteAddress = source.channel.remoteAddress?.ipAddress ?? ""
+      // A stream of HTTP/2 is a channel within a channel, without an address of its own.
+      isMultiplexed = source.channel.remoteAddress == nil
+      peer = ClientAddress(source.channel.remoteAddress ?? source.channel.parent?.remoteAddress)
     }
   }
 
+  /// What must be right before anybody looks at a request.
+  package struct Rules: Sendable {
+    /// The names we answer to. A closure, since a new certificate may bring new ones.
+    package let names: @Sendable () -> OwnNames
+    /// Nil: nobody speaks for others, and what they would say is ignored.
+    package let proxies: TrustedProxies?
+
+    package init(names: @escaping @Sendable () -> OwnNames, proxies: TrustedProxies?) {
+      self.names = names
+      self.proxies = proxies
+    }
+
+    /// RFC 9112 §3.2, RFC 9113 §8.3.1. `headers` holds every Host that came.
+    func refusal(_ headers: Headers) -> Problem? {
+      let hosts = headers.all("Host")
+      guard let host = hosts.first, hosts.count == 1 else {
+        return Problem(.badRequest, "Name the host once, in one Host header.")
+      }
+      guard names().contains(host) else {
+        return Problem(.badRequest, "This server answers to another name; use the address that you were given.")
+      }
+      if let proxies, !proxies.isSecure(headers) {
+        return Problem(.badRequest, "Come by HTTPS; the proxy must say so in X-Forwarded-Proto.")
+      }
+      return nil
+    }
+
+    func client(_ peer: ClientAddress?, _ headers: Headers) -> String {
+      (proxies?.client(headers) ?? peer)?.text ?? ""
+    }
+  }
+
+  private let rules: Rules
   private let answer: @Sendable (Incoming) async -> Response
 
-  package init(answer: @escaping @Sendable (Incoming) async -> Response) {
+  package init(rules: Rules, answer: @escaping @Sendable (Incoming) async -> Response) {
+    self.rules = rules
     self.answer = answer
   }
 
   package func respond(to request: Hummingbird.Request, context: Context) async throws -> Hummingbird.Response {
+    let headers = headers(of: request, isMultiplexed: context.isMultiplexed)
     let incoming = Incoming(
-      method: request.method.rawValue, target: request.head.path ?? "/", headers: headers(of: request),
-      body: chunks(request.body), remoteAddress: context.remoteAddress)
+      method: request.method.rawValue, target: request.head.path ?? "/", headers: headers, body: chunks(request.body),
+      remoteAddress: rules.client(context.peer, headers), refusal: rules.refusal(headers), isMetered: true)
     return converted(await answer(incoming))
   }
 
-  private func headers(of request: Hummingbird.Request) -> Headers {
+  private func headers(of request: Hummingbird.Request, isMultiplexed: Bool) -> Headers {
     var headers = Headers()
-    if let host = request.head.authority { headers.add("Host", host) }
-    for field in request.headers { headers.add(field.name.rawName, field.value) }
+    let authority = request.head.authority
+    if let authority { headers.add("Host", authority) }
+    for field in request.headers {
+      // HTTP/2 may say it twice over, as :authority and Host.
+      if let authority, field.value == authority, field.name.canonicalName == "host", isMultiplexed { continue }
+      headers.add(field.name.rawName, field.value)
+    }
     return headers
   }
 
@@ -62,6 +105,7 @@ package struct HTTPAdapter: HTTPResponder {
     switch body {
     case .bytes(let bytes):
       return bytes.isEmpty ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes))
+    case .none: return ResponseBody { try await $0.finish(nil) }
     case .stream(let chunks, let length):
       return ResponseBody(contentLength: length.map(Int.init)) { writer in
         for try await chunk in chunks { try await writer.write(ByteBuffer(bytes: chunk)) }

@@ -9,7 +9,7 @@ package struct MediaType: Sendable, Equatable {
   package init?(_ text: some StringProtocol) {
     var pieces = HeaderText.split(text, at: ";").makeIterator()
     guard let essence = pieces.next()?.trimmed.lowercased() else { return nil }
-    let halves = essence.split(separator: "/", omittingEmptySubsequences: false)
+    let halves = essence.pieces(at: "/")
     guard halves.count == 2, halves.allSatisfy({ HeaderText.isToken($0) }) else { return nil }
     var parameters: [String: String] = [:]
     while let piece = pieces.next() {
@@ -24,12 +24,12 @@ package struct MediaType: Sendable, Equatable {
 /// Small readers for structured header values.
 package enum HeaderText {
   /// Splits outside quoted strings.
-  package static func split(_ text: some StringProtocol, at separator: Character) -> [String] {
+  package static func split(_ text: some StringProtocol, at separator: Unicode.Scalar) -> [String] {
     var pieces: [String] = []
-    var current = ""
+    var current = String.UnicodeScalarView()
     var isQuoted = false
     var isEscaped = false
-    for character in text {
+    for character in String(text).unicodeScalars {
       if isEscaped {
         isEscaped = false
       } else if isQuoted, character == "\\" {
@@ -37,19 +37,19 @@ package enum HeaderText {
       } else if character == "\"" {
         isQuoted.toggle()
       } else if character == separator, !isQuoted {
-        pieces.append(current)
-        current = ""
+        pieces.append(String(current))
+        current = String.UnicodeScalarView()
         continue
       }
       current.append(character)
     }
-    pieces.append(current)
+    pieces.append(String(current))
     return pieces
   }
 
   /// `name=value` or `name="value"`; nil for anything else.
   package static func parameter(_ text: String) -> (name: String, value: String)? {
-    let halves = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    let halves = text.pieces(at: "=", maxSplits: 1)
     guard halves.count == 2, let first = halves.first, let last = halves.last else { return nil }
     let name = first.trimmed.lowercased()
     guard isToken(name) else { return nil }
@@ -69,10 +69,11 @@ package enum HeaderText {
   }
 
   private static func unquoted(_ text: String) -> String {
-    guard text.count >= 2, text.hasPrefix("\""), text.hasSuffix("\"") else { return text }
-    var out = ""
+    let quote = UInt8(ascii: "\"")
+    guard text.utf8.count >= 2, text.utf8.first == quote, text.utf8.last == quote else { return text }
+    var out = String.UnicodeScalarView()
     var isEscaped = false
-    for character in text.dropFirst().dropLast() {
+    for character in text.unicodeScalars.dropFirst().dropLast() {
       if character == "\\", !isEscaped {
         isEscaped = true
         continue
@@ -80,6 +81,6 @@ package enum HeaderText {
       isEscaped = false
       out.append(character)
     }
-    return out
+    return String(out)
   }
 }

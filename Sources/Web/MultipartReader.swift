@@ -134,7 +134,7 @@ final class MultipartReader: @unchecked Sendable {
     var filename: String?
     var mediaType = "application/octet-stream"
     for line in header.split(separator: "\r\n") {
-      let halves = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+      let halves = line.pieces(at: ":", maxSplits: 1)
       guard halves.count == 2, let field = halves.first, let value = halves.last else {
         throw MultipartReader.malformed
       }

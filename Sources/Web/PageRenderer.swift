@@ -67,6 +67,7 @@ private struct Document: Sendable {
   let navigation: [NavigationItem]
   let person: Shell.Person?
   let flash: String?
+  let banner: Shell.Banner?
   let icon: String
   let hasNavigation: Bool
   let trail: Trail?
@@ -83,6 +84,7 @@ private struct Document: Sendable {
     }
     person = shell.person
     flash = shell.flash
+    banner = shell.banner
     trail = page.crumbs.isEmpty ? nil : Trail(items: page.crumbs)
     self.content = content
   }

@@ -9,6 +9,7 @@ extension Response {
       "status": .integer(Int64(problem.code.status)),
       "detail": .string(problem.message),
     ]
+    if let mark = RequestMark.current { members["instance"] = .string(mark.urn) }
     if !problem.errors.isEmpty {
       members["errors"] = .array(
         problem.errors.map { ["field": .string($0.field), "message": .string($0.message)] })
@@ -22,7 +23,7 @@ extension Response {
   package func challenged(_ problem: Problem) -> Response {
     switch problem.code {
     case .unauthenticated: header("WWW-Authenticate", "Bearer realm=\"steward\"")
-    case .tooManyRequests: header("Retry-After", "60")
+    case .tooManyRequests: headers["Retry-After"] == nil ? header("Retry-After", "60") : self
     case .unavailable: header("Retry-After", "5")
     default: self
     }
@@ -43,6 +44,7 @@ extension Problem.Code {
     case .tooLarge: "Too large"
     case .unsupportedMediaType: "The media type is not supported"
     case .invalid: "The input is not valid"
+    case .frozen: "Frozen"
     case .tooManyRequests: "Too many requests"
     case .unavailable: "Not available for the moment"
     case .internal: "Something went wrong on our side"

@@ -12,11 +12,11 @@ package struct Query: Sendable {
   /// Throws `badRequest` for a broken escape, text that is not UTF-8, a NUL, or too many pairs.
   package init(parsing text: some StringProtocol) throws {
     var pairs: [(name: String, value: String)] = []
-    for piece in text.split(separator: "&", omittingEmptySubsequences: true) {
+    for piece in text.pieces(at: "&") where !piece.isEmpty {
       guard pairs.count < Query.maximumPairs else {
         throw Problem(.badRequest, "Send at most \(Query.maximumPairs) fields.")
       }
-      let halves = piece.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let halves = piece.pieces(at: "=", maxSplits: 1)
       guard let name = PercentEncoding.decode(halves.first ?? "", plusIsSpace: true),
         let value = PercentEncoding.decode(halves.dropFirst().first ?? "", plusIsSpace: true),
         !name.utf8.contains(0), !value.utf8.contains(0)

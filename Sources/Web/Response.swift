@@ -6,6 +6,8 @@ package struct Response: Sendable {
     case bytes([UInt8])
     /// `length` in bytes where it is known beforehand.
     case stream(Chunks, length: Int64?)
+    /// The answer to HEAD where nobody knows how long the one to GET would be.
+    case none
   }
 
   package var status: Int

@@ -26,12 +26,28 @@ package struct Shell: Sendable, Equatable {
   package let csrf: String
   /// A text that is shown once.
   package let flash: String?
+  /// What everybody here has to know on every page; nil in ordinary times.
+  package let banner: Banner?
 
-  package init(productName: String, navigation: [Link], person: Person?, csrf: String, flash: String?) {
+  package struct Banner: Sendable, Equatable {
+    package let title: String
+    package let text: String
+    package let link: Link?
+    package init(title: String, text: String, link: Link?) {
+      self.title = title
+      self.text = text
+      self.link = link
+    }
+  }
+
+  package init(
+    productName: String, navigation: [Link], person: Person?, csrf: String, flash: String?, banner: Banner? = nil
+  ) {
     self.productName = productName
     self.navigation = navigation
     self.person = person
     self.csrf = csrf
     self.flash = flash
+    self.banner = banner
   }
 }

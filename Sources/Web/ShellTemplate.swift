@@ -28,12 +28,13 @@ enum ShellTemplate {
     </div></details>{{/person}}
     </div>
     </header>
+    {{#banner}}<aside class="banner" aria-label="{{title}}"><div class="banner-inner"><strong>{{title}}</strong> <span>{{text}}</span>{{#link}} <a href="{{path}}">{{title}}</a>{{/link}}</div></aside>{{/banner}}
     <main id="content" tabindex="-1">
     {{#flash}}<p class="notice good" role="status">{{flash}}</p>{{/flash}}
     {{#trail}}<nav class="trail" aria-label="{{t.shell_trail}}"><ol>{{#items}}<li><a href="{{path}}">{{title}}</a></li>{{/items}}</ol></nav>{{/trail}}
     {{{content}}}
     </main>
-    <footer class="bottom"><div class="bottom-inner"><span>{{t.shell_footer}}</span> <a href="/trust">{{t.shell_trust}}</a></div></footer>
+    <footer class="bottom"><div class="bottom-inner"><span>{{t.shell_footer}}</span> <a href="/trust">{{t.shell_trust}}</a> <a href="/status">{{t.shell_status}}</a></div></footer>
     </body>
     </html>
     """)

@@ -51,6 +51,13 @@ extension Stylesheet {
     .topics li a:hover{color:var(--ink);text-decoration:underline}
     .chapters h2{display:flex;flex-wrap:wrap;gap:.2rem 1rem;align-items:baseline;justify-content:space-between;scroll-margin-top:5.5rem}
     .chapters .count{font-size:.9rem}
+    .strip{list-style:none;display:flex;gap:2px;padding:0;max-width:none;height:2.2rem}
+    .strip li{flex:1;min-width:0;border-radius:2px;background:var(--line)}
+    .strip .good{background:var(--good)}
+    .strip .wait{background:var(--wait)}
+    .strip .bad{background:var(--bad)}
+    .strip-ends{display:flex;justify-content:space-between;max-width:none}
+    pre.letter{font-family:inherit;font-size:.97rem;line-height:1.6}
     .front{display:grid;grid-template-columns:minmax(0,1fr) 24rem;gap:2.5rem 4.5rem;align-items:start;padding-top:clamp(.5rem,7vh,4.5rem)}
     .front-words>*+*{margin-top:1rem}
     .front-words h1{font-size:clamp(2rem,1.4rem + 2.2vw,3rem);letter-spacing:-.03em;line-height:1.1}

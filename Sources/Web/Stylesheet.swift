@@ -245,6 +245,10 @@ package enum Stylesheet {
   private static let shell = """
     .skip{position:absolute;left:1rem;top:-4rem;z-index:9;background:var(--accent);color:var(--accent-ink);padding:.7rem 1rem;border-radius:0 0 8px 8px}
     .skip:focus{top:0}
+    .banner{background:var(--info-wash);color:var(--info);border-bottom:1px solid color-mix(in srgb,var(--info) 35%,transparent)}
+    .banner-inner{max-width:74rem;margin:0 auto;padding:.7rem 1.5rem;overflow-wrap:anywhere}
+    .banner-inner strong{margin-right:.35rem}
+    .banner a{color:inherit;white-space:nowrap}
     .top{background:var(--surface);border-bottom:1px solid var(--line);position:sticky;top:0;z-index:5}
     .top-inner{max-width:74rem;margin:0 auto;padding:0 1.5rem;min-height:4rem;display:flex;align-items:center;gap:2rem}
     .brand{display:flex;align-items:center;gap:.55rem;font-weight:650;font-size:1.1rem;letter-spacing:-.015em;color:var(--ink);text-decoration:none}
@@ -285,6 +289,7 @@ package enum Stylesheet {
     @media (max-width:44rem){
     main{padding:1.5rem 1rem 3rem}
     .card{padding:1.15rem}
+    .banner-inner{padding:.7rem 1rem}
     .top{position:static}
     .top-inner{flex-wrap:wrap;gap:.25rem 1rem;padding:.5rem 1rem}
     .main-nav{order:3;flex-basis:100%}
@@ -310,7 +315,7 @@ package enum Stylesheet {
     .step-head{padding-left:2.9rem}
     .front-words h1{font-size:2rem}
     ul.checks>li{flex-wrap:nowrap}
-    .main-nav ul{gap:0;margin:0 -.45rem}
+    .main-nav ul{gap:0;margin:0 -.45rem;flex-wrap:wrap}
     .main-nav a{padding:.5rem .42rem;font-size:.89rem}
     ul.promises>li{flex-direction:column;gap:.4rem}
     ul.promises>li>.badge{order:-1}}

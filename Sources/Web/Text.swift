@@ -10,6 +10,14 @@ extension StringProtocol {
   }
 }
 
+extension StringProtocol {
+  /// Split at a byte. `split(separator:)` compares letters, and a separator with a combining mark behind it is another letter to it.
+  package func pieces(at separator: Unicode.Scalar, maxSplits: Int = Int.max) -> [Substring] {
+    Substring(self).utf8.split(maxSplits: maxSplits, omittingEmptySubsequences: false) { UInt32($0) == separator.value }
+      .map { Substring($0) }
+  }
+}
+
 extension String {
   /// Fit for an HTML text or a quoted attribute.
   package var htmlEscaped: String {
