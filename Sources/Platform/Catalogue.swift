@@ -28,6 +28,10 @@ package struct Catalogue: Sendable {
     try checkPermissions()
   }
 
+  package var jobs: [JobKind] { modules.flatMap(\.manifest.jobs) }
+
+  package var figures: [Figure] { modules.flatMap(\.manifest.figures) }
+
   package var tables: [Table] { modules.flatMap(\.manifest.tables) }
 
   /// What `roles` may do: the union of their grants, nothing without one.

@@ -13,10 +13,19 @@ package struct CoreModule: Module {
 
   package var manifest: ModuleManifest {
     ModuleManifest(
-      name: "core", tables: [TenantNameRecord.table], permissions: [],
+      name: "core",
+      tables: [
+        TenantNameRecord.table, JobTable.table, JobTable.schedules, MessageRecord.table, MailboxRecord.table,
+        DisclosureRecord.table,
+      ], permissions: [], texts: MailTexts.english,
       exit: DataExit(
-        exporter: "GET /v1/me names the tenant.", eraser: "Erasing destroys the subject key of the tenant's name."))
+        exporter: "GET /v1/me names the tenant; GET /v1/messages lists what was sent.",
+        eraser: "Erasing destroys the subject key of the tenant's name, and of each message with its recipient."),
+      jobs: OutboxJobs.kinds)
   }
+
+  /// Messages that a process left behind when it ended go on.
+  package func run(_ services: Services) async throws { try await services.outbox.recover() }
 
   package var routes: [Route] {
     [

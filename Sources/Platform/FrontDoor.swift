@@ -11,8 +11,13 @@ package final class FrontDoor: Sendable {
     package var target: String
     package var headers: Headers
     package var body: [UInt8]
+    /// Whether it counts against somebody's rate, as a call over the network does. Calls from within do not, unless they are about it.
+    package var isMetered: Bool
 
-    package init(_ method: Method, _ target: String, headers: Headers = [:], body: [UInt8] = []) {
+    package init(
+      _ method: Method, _ target: String, headers: Headers = [:], body: [UInt8] = [], isMetered: Bool = false
+    ) {
+      self.isMetered = isMetered
       self.method = method
       self.target = target
       self.headers = headers

@@ -69,10 +69,15 @@ package struct ModuleManifest: Sendable {
   package let templates: [Template]
   package let exit: DataExit
   package let promises: [PromiseCheck]
+  /// What the module does in the background.
+  package let jobs: [JobKind]
+  /// What the module tells the operator's monitoring.
+  package let figures: [Figure]
 
   package init(
     name: String, tables: [Table], permissions: [PermissionGrant], navigation: [NavigationEntry] = [],
-    texts: [String: String] = [:], templates: [Template] = [], exit: DataExit, promises: [PromiseCheck] = []
+    texts: [String: String] = [:], templates: [Template] = [], exit: DataExit, promises: [PromiseCheck] = [],
+    jobs: [JobKind] = [], figures: [Figure] = []
   ) {
     self.name = name
     self.tables = tables
@@ -82,5 +87,7 @@ package struct ModuleManifest: Sendable {
     self.templates = templates
     self.exit = exit
     self.promises = promises
+    self.jobs = jobs
+    self.figures = figures
   }
 }

@@ -9,12 +9,24 @@ struct PageFrame: Sendable {
   let navigation: [NavigationEntry]
   let visitor: Visitor?
   let flashKey: String?
+  let freeze: FreezeRecord?
 
   var shell: Shell {
     Shell(
       productName: services.installation.productName, navigation: links,
       person: visitor.map { Shell.Person(name: $0.name, tenantName: $0.tenantName) },
-      csrf: visitor?.session.map { services.stamps.formToken(for: $0) } ?? "", flash: flash)
+      csrf: visitor?.session.map { services.stamps.formToken(for: $0) } ?? "", flash: flash,
+      banner: banner)
+  }
+
+  private var banner: Shell.Banner? {
+    freeze.map { freeze in
+      Shell.Banner(
+        title: services.texts("shell_frozen"),
+        text: services.texts(
+          "shell_frozen_text", ["since": String(freeze.since.day.description), "reason": freeze.reason]),
+        link: Shell.Link(title: services.texts("shell_frozen_link"), path: "/freeze"))
+    }
   }
 
   private var links: [Shell.Link] {

@@ -13,6 +13,14 @@ package struct Services: Sendable {
   /// The application seen from inside: for probes that go through the front door.
   package let frontDoor: FrontDoor
   package let installation: InstallationFacts
+  package var jobs: Jobs
+  package var freezes: Freezes
+  package let outbox: Outbox
+  /// Who may ask how much.
+  package let admission: Admission
+  /// The one door out of this process.
+  package var egress: EgressGate
+  package let backups: BackupStatus
 
   package var now: Instant { clock.now }
 }

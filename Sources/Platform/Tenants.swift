@@ -49,7 +49,8 @@ package final class Tenants: Sendable {
 
   package init(ledger: Ledger) { self.ledger = ledger }
 
-  /// Makes a tenant with its keys and log; its first entry is `tenant.create`. `conflict` if the slug is taken.
+  /// Makes a tenant with its keys and log; its first entry is `tenant.create`. `conflict` if the slug is taken. One whose making was
+  /// interrupted before that entry is finished.
   package func create(
     slug: String, name: String, isHidden: Bool = false, by actor: Actor
   ) async throws -> TenantProfile {
@@ -57,12 +58,29 @@ package final class Tenants: Sendable {
     guard !name.isEmpty, name.count <= Tenants.maximumNameLength else {
       throw Problem.invalid("name", "Name the tenant in 1 to \(Tenants.maximumNameLength) characters.")
     }
-    let entry = try await ledger.createTenant(slug: slug, isHidden: isHidden)
+    let left = ledger.tenant(slug: slug).flatMap { $0.isHidden == isHidden ? $0 : nil }
+    let entry = if let left { left } else { try await ledger.createTenant(slug: slug, isHidden: isHidden) }
     _ = try await ledger.write(entry.id, Act("tenant.create", on: ObjectRef("tenant", entry.id), by: actor)) { work in
+      guard try work.find(TenantNameRecord.self, TenantNameRecord.key) == nil else {
+        throw Problem(.conflict, "There is already a tenant of this name; choose another one.")
+      }
       try work.insert(TenantNameRecord(name: name))
     }
     names.withLock { $0[entry.id] = name }
     return TenantProfile(id: entry.id, slug: entry.slug, name: name, isHidden: isHidden)
+  }
+
+  package static let systemSlug = "system"
+
+  /// The installation's own tenant, made by whoever needs it first: what the platform does for itself is on its log.
+  package func system() async throws -> TenantID {
+    if let tenant = ledger.tenant(slug: Tenants.systemSlug) { return tenant.id }
+    do {
+      return try await create(slug: Tenants.systemSlug, name: "Steward", isHidden: true, by: .system("platform")).id
+    } catch let problem as Problem where problem.code == .conflict {
+      guard let tenant = ledger.tenant(slug: Tenants.systemSlug) else { throw problem }
+      return tenant.id
+    }
   }
 
   package func find(slug: String) async throws -> TenantProfile? {

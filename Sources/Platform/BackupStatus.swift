@@ -1,0 +1,89 @@
+import Kernel
+import Synchronization
+
+/// What can be said of the installation's backups at a moment.
+package struct BackupFacts: Sendable, Equatable {
+  /// One backup of the whole installation, as its signed manifest says.
+  package struct Kept: Sendable, Equatable {
+    package let id: String
+    package let made: Instant
+    package let isBase: Bool
+    /// SHA-256 of its manifest.
+    package let manifest: Digest
+
+    package init(id: String, made: Instant, isBase: Bool, manifest: Digest) {
+      self.id = id
+      self.made = made
+      self.isBase = isBase
+      self.manifest = manifest
+    }
+  }
+
+  /// Oldest first.
+  package var kept: [Kept]
+  /// Days for which they are meant to be kept.
+  package var retentionDays: Int
+  /// Objects of the newest backup that should be sealed, and how many of them are, by their headers.
+  package var objects: Int
+  package var sealedObjects: Int
+
+  package init(kept: [Kept], retentionDays: Int, objects: Int, sealedObjects: Int) {
+    self.kept = kept
+    self.retentionDays = retentionDays
+    self.objects = objects
+    self.sealedObjects = sealedObjects
+  }
+
+  package var newest: Instant? { kept.last?.made }
+  package var oldest: Instant? { kept.first?.made }
+}
+
+/// A real backup of a hidden tenant in a directory of its own, for checks to look into.
+package struct BackupSpecimen: Sendable {
+  package let directory: String
+  /// Stands in the clear in it.
+  package let control: String
+  /// First lines of all objects that should be sealed.
+  package let headers: [String]
+  /// Whether everything in it opens, and holds what was signed, with the root key; and whether anything does with another key.
+  package let opensWithKey: Bool
+  package let opensWithAnotherKey: Bool
+
+  package init(directory: String, control: String, headers: [String], opensWithKey: Bool, opensWithAnotherKey: Bool) {
+    self.directory = directory
+    self.control = control
+    self.headers = headers
+    self.opensWithKey = opensWithKey
+    self.opensWithAnotherKey = opensWithAnotherKey
+  }
+}
+
+/// The backups as other parts see them; `Server` puts in what knows. Until then, and without a place, nothing is known.
+package final class BackupStatus: Sendable {
+  private struct Source {
+    var facts: @Sendable () async throws -> BackupFacts? = { nil }
+    var specimen: (@Sendable (TenantID) async throws -> BackupSpecimen)?
+  }
+
+  private let source = Mutex(Source())
+
+  package init() {}
+
+  package func bind(
+    facts: @escaping @Sendable () async throws -> BackupFacts?,
+    specimen: @escaping @Sendable (TenantID) async throws -> BackupSpecimen
+  ) {
+    source.withLock { $0 = Source(facts: facts, specimen: specimen) }
+  }
+
+  /// Nil while no place for backups is configured. Throws if the place cannot be read.
+  package func facts() async throws -> BackupFacts? { try await source.withLock { $0.facts }() }
+
+  /// Makes one; whoever asks removes its directory.
+  package func specimen(of tenant: TenantID) async throws -> BackupSpecimen {
+    guard let make = source.withLock({ $0.specimen }) else {
+      throw Problem(.unavailable, "Backups are not put together in this process.")
+    }
+    return try await make(tenant)
+  }
+}
