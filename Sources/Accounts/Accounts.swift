@@ -24,13 +24,15 @@ package final class Accounts: PeopleDirectory {
 
   /// Adds a person who then sets a password with the link. The link is in clear for this once.
   func invite(
-    _ tenant: TenantID, _ input: PersonInput, by actor: Actor
+    _ tenant: TenantID, _ input: PersonInput, by actor: Actor, mailing letter: InvitationLetter? = nil
   ) async throws -> (id: PersonID, link: String, receipt: Receipt) {
-    let id = PersonID.make(at: clock.now)
-    let link = CredentialText<SetupLink>.make(tenant: tenant, id: .make(at: clock.now))
+    let now = clock.now
+    let id = PersonID.make(at: now)
+    let link = CredentialText<SetupLink>.make(tenant: tenant, id: .make(at: now))
     let written = try await ledger.write(tenant, Act("person.add", on: ObjectRef("person", id), by: actor)) { work in
       try PeopleStore.add(input, id: id, state: .invited, in: work)
-      try PeopleStore.issueLink(link, for: id, in: work)
+      try PeopleStore.issueLink(link, for: id, now: now, in: work)
+      try letter?.post(to: id, link: "/setup/\(link.text())", in: work)
     }
     return (id, "/setup/\(link.text())", written.receipt)
   }
@@ -42,6 +44,21 @@ package final class Accounts: PeopleDirectory {
     let input = try PersonInput(name: name, email: email, roles: roles.map(\.rawValue))
     let invited = try await invite(tenant, input, by: actor)
     return (invited.id, invited.link)
+  }
+
+  /// The first owner of a tenant that is being made. If they were invited before and never came, they get a new link: whoever made the
+  /// tenant may not have seen the first. `conflict` if anybody else is there, or they can sign in.
+  package func inviteOwner(
+    _ tenant: TenantID, name: String, email: String, by actor: Actor
+  ) async throws -> (id: PersonID, link: String) {
+    let people = try await people(in: tenant)
+    guard let known = people.first else {
+      return try await invite(tenant, name: name, email: email, roles: [.owner], by: actor)
+    }
+    guard people.count == 1, !known.isActive, PersonInput.folded(known.email) == PersonInput.folded(email) else {
+      throw Problem(.conflict, "There is already a tenant of this name; choose another one.")
+    }
+    return (known.id, try await readmit(tenant, known.id, by: actor).link)
   }
 
   package func enrol(
@@ -65,16 +82,19 @@ package final class Accounts: PeopleDirectory {
   }
 
   /// A new set-up link, for someone who lost theirs or who may come back after having been disabled.
-  func readmit(_ tenant: TenantID, _ person: PersonID, by actor: Actor) async throws -> (link: String, receipt: Receipt)
-  {
-    let link = CredentialText<SetupLink>.make(tenant: tenant, id: .make(at: clock.now))
+  func readmit(
+    _ tenant: TenantID, _ person: PersonID, by actor: Actor, mailing letter: InvitationLetter? = nil
+  ) async throws -> (link: String, receipt: Receipt) {
+    let now = clock.now
+    let link = CredentialText<SetupLink>.make(tenant: tenant, id: .make(at: now))
     let act = Act("person.readmit", on: ObjectRef("person", person), by: actor)
     let written = try await ledger.write(tenant, act) { work in
       guard var record = try work.find(PersonRecord.self, person) else { throw Problem.notFound }
       guard record.state != .active else { throw Problem(.conflict, "This person can sign in already.") }
       record.state = .invited
       try work.update(record)
-      try PeopleStore.issueLink(link, for: person, in: work)
+      try PeopleStore.issueLink(link, for: person, now: now, in: work)
+      try letter?.post(to: person, link: "/setup/\(link.text())", in: work)
     }
     return ("/setup/\(link.text())", written.receipt)
   }

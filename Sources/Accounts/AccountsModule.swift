@@ -10,6 +10,7 @@ package struct AccountsModule: Module {
   let accounts: Accounts
 
   package static let tables = AccountsSchema.tables
+  package static let derivations = AccountsSchema.derivations
 
   package init(accounts: Accounts) { self.accounts = accounts }
 
@@ -29,7 +30,8 @@ package struct AccountsModule: Module {
       ],
       exit: DataExit(
         exporter: "GET /v1/people lists every person with roles and state.",
-        eraser: "Disabling ends credentials; erasing destroys the subject key of the person's rows."))
+        eraser: "Disabling ends credentials; erasing destroys the subject key of the person's rows."),
+      jobs: [CredentialSweep.kind])
   }
 
   package var routes: [Route] {

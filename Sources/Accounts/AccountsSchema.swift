@@ -20,6 +20,12 @@ enum AccountsSchema {
       Column("person", .text, .key, purpose: "whose address it is", nullable: false),
     ], primaryKey: ["email_hash"], retention: "as long as the person")
 
+  static let derivations = [
+    Derivation(of: personByEmail, from: PersonRecord.self) { person, reader in
+      [.bytes(reader.keyedHash(PeopleStore.emailPurpose, PersonInput.folded(person.email))), person.id.value]
+    }
+  ]
+
   /// When a session was last used, to the minute; loss only lengthens an idle time.
   static let sessionUse = Table(
     "session_use", .transient,

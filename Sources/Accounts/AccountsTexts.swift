@@ -49,6 +49,8 @@ enum AccountsTexts {
     "people_link_title": "Set-up link",
     "people_link_lead":
       "Give this link to {name} over a way you trust. It works once, for 72 hours, and is shown only now.",
+    "people_link_lead_mailed":
+      "We have mailed it to {name}. You can also give it to them yourself; it works once, for 72 hours, and is shown only now.",
     "people_link_back": "Back to people",
     "role_owner": "Owner",
     "role_owner_hint": "people, settings, everything",
@@ -82,5 +84,16 @@ enum AccountsTexts {
     "account_token_revoked": "The token has been revoked.",
     "account_token_shown": "Your new token",
     "account_token_shown_lead": "Copy it now: it is shown this once.",
+    "mail_invitation_subject": "{inviter} invites you to {tenant}",
+    "mail_invitation_text": """
+    Hello {name},
+
+    {inviter} has added you to {tenant}. Choose a password to begin:
+
+    {link}
+
+    The link works once, for 72 hours. If it is over, ask an owner of {tenant} for a new one. If you do not know {inviter}, leave it alone and tell them.
+    """,
+    "mail_invitation_action": "Choose a password",
   ]
 }

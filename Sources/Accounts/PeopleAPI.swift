@@ -36,7 +36,8 @@ struct PeopleAPI: Sendable {
     let principal = try request.principal
     let input = try PersonInput(
       name: body["name"]?.string ?? "", email: body["email"]?.string ?? "", roles: try PeopleAPI.roles(body["roles"]))
-    let invited = try await accounts.invite(principal.tenant, input, by: principal.actor)
+    let invited = try await accounts.invite(
+      principal.tenant, input, by: principal.actor, mailing: try InvitationLetter(request))
     let link = request.services.installation.origin + invited.link
     return .json(
       [
@@ -56,7 +57,8 @@ struct PeopleAPI: Sendable {
   @Sendable func readmit(_ request: Request) async throws -> Response {
     let principal = try request.principal
     let id: PersonID = try request.id("id")
-    let readmitted = try await accounts.readmit(principal.tenant, id, by: principal.actor)
+    let readmitted = try await accounts.readmit(
+      principal.tenant, id, by: principal.actor, mailing: try InvitationLetter(request))
     let link = request.services.installation.origin + readmitted.link
     return .json(["id": .string(id.text), "state": "invited", "setup_link": .string(link)]).receipt(readmitted.receipt)
   }

@@ -26,7 +26,8 @@ struct PeoplePages: Sendable {
     let principal = try request.principal
     do {
       let input = try PersonInput(name: form["name"] ?? "", email: form["email"] ?? "", roles: form.all("roles"))
-      let invited = try await accounts.invite(principal.tenant, input, by: principal.actor)
+      let invited = try await accounts.invite(
+        principal.tenant, input, by: principal.actor, mailing: try InvitationLetter(request))
       return try await shown(invited.link, for: input.name, request).receipt(invited.receipt)
     } catch let problem as Problem where !problem.errors.isEmpty {
       return try request.page(try await page(request, form: form, problem: problem), status: problem.code.status)
@@ -42,14 +43,16 @@ struct PeoplePages: Sendable {
   @Sendable func readmit(_ request: Request) async throws -> Response {
     let principal = try request.principal
     let id: PersonID = try request.id("id")
-    let readmitted = try await accounts.readmit(principal.tenant, id, by: principal.actor)
+    let readmitted = try await accounts.readmit(
+      principal.tenant, id, by: principal.actor, mailing: try InvitationLetter(request))
     let name = try await accounts.person(id, in: principal.tenant)?.name ?? ""
     return try await shown(readmitted.link, for: name, request).receipt(readmitted.receipt)
   }
 
   /// The page that shows a link this once. It is the answer to the form itself, so the link stands in no address.
   private func shown(_ link: String, for name: String, _ request: Request) async throws -> Response {
-    let lead = request.text("people_link_lead", ["name": name])
+    let isMailed = request.services.outbox.isOpen
+    let lead = request.text(isMailed ? "people_link_lead_mailed" : "people_link_lead", ["name": name])
     let shown = PeoplePage.ShownLink(lead: lead, address: request.services.installation.origin + link)
     return try request.page(try await page(request, shown: shown), status: 201)
   }

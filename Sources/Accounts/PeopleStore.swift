@@ -79,14 +79,14 @@ enum PeopleStore {
     return true
   }
 
-  /// A fresh set-up link for an invited person; earlier ones end.
-  static func issueLink(_ link: CredentialText<SetupLink>, for person: PersonID, in work: Work) throws {
+  /// A fresh set-up link for an invited person; earlier ones end. `now` is the clock's time, not the record's, which may be ahead of it.
+  static func issueLink(_ link: CredentialText<SetupLink>, for person: PersonID, now: Instant, in work: Work) throws {
     for old in try work.fetch(SetupLinkRecord.self, "AND person = \(person)") {
       try work.delete(SetupLinkRecord.self, old.key)
     }
     try work.insert(
       SetupLinkRecord(
         id: link.id, person: person, secretHash: link.secretHash,
-        expiresAt: work.now.adding(seconds: SetupLinkRecord.lifetimeSeconds)))
+        expiresAt: now.adding(seconds: SetupLinkRecord.lifetimeSeconds)))
   }
 }

@@ -14,7 +14,8 @@ extension Accounts {
   func signIn(_ tenant: TenantID, email: String, password: String, from address: String) async throws -> NewSession {
     let now = clock.now
     let name = Hex.encode(try await ledger.keyedHash(tenant, PeopleStore.emailPurpose, PersonInput.folded(email)))
-    try throttled(name, from: address, now: now)
+    let place = Accounts.place(address)
+    try throttled(name, from: place, now: now)
     let found = try await ledger.read(tenant) { reader -> (PersonRecord, PasswordRecord)? in
       guard let person = try PeopleStore.person(email: email, reader), person.state == .active,
         let stored = try reader.find(PasswordRecord.self, person.id)
@@ -27,45 +28,53 @@ extension Accounts {
       throw Accounts.signInRefused
     }
     personThrottle.succeed(name)
-    addressThrottle.takeBack(address)
+    if let place { addressThrottle.takeBack(place) }
     return try await startSession(tenant, found.0.id, checked: found.1)
   }
 
   /// Counts an attempt before its password is looked at, so that many at once are no more than as many one after another.
   ///
   /// Behind a proxy on this machine everybody comes from the loopback address; counting there would let one guesser lock out all.
-  private func throttled(_ name: String, from address: String, now: Instant) throws {
-    guard !["127.0.0.1", "::1", ""].contains(address) else { return try personThrottle.attempt(name, now: now) }
-    try addressThrottle.attempt(address, now: now)
+  private func throttled(_ name: String, from place: String?, now: Instant) throws {
+    guard let place else { return try personThrottle.attempt(name, now: now) }
+    try addressThrottle.attempt(place, now: now)
     do { try personThrottle.attempt(name, now: now) } catch {
-      addressThrottle.takeBack(address)
+      addressThrottle.takeBack(place)
       throw error
     }
+  }
+
+  /// What counts as one place: an IPv4 address or the /64 of an IPv6 address, of which a guesser has 2^64. Nil for this machine.
+  private static func place(_ address: String) -> String? {
+    guard let client = ClientAddress(address), !client.isLoopback else { return nil }
+    return Hex.encode(client.party)
   }
 
   /// The password is looked at again inside the write: it may have been changed since it was checked.
   private func startSession(_ tenant: TenantID, _ person: PersonID, checked: PasswordRecord) async throws -> NewSession
   {
-    let session = CredentialText<Session>.make(tenant: tenant, id: .make(at: clock.now))
+    let now = clock.now
+    let session = CredentialText<Session>.make(tenant: tenant, id: .make(at: now))
     let act = Act("session.start", on: ObjectRef("person", person), by: .person(person))
     let written = try await ledger.write(tenant, act) { work in
       guard let record = try work.find(PersonRecord.self, person), record.state == .active,
         try work.find(PasswordRecord.self, person)?.hash == checked.hash
       else { throw Accounts.signInRefused }
-      try Accounts.sweepSessions(of: person, in: work)
-      try Accounts.insert(session, for: person, in: work)
+      try Accounts.sweepSessions(of: person, now: now, in: work)
+      try Accounts.insert(session, for: person, now: now, in: work)
     }
     return NewSession(cookie: session.text(), receipt: written.receipt)
   }
 
-  static func insert(_ session: CredentialText<Session>, for person: PersonID, in work: Work) throws {
+  /// The record's own time never goes back; after a clock that ran ahead it stays ahead, and a session must not last the longer for it.
+  static func insert(_ session: CredentialText<Session>, for person: PersonID, now: Instant, in work: Work) throws {
     try work.insert(
-      SessionRecord(id: session.id, person: person, secretHash: session.secretHash, createdAt: work.now))
+      SessionRecord(id: session.id, person: person, secretHash: session.secretHash, createdAt: now))
   }
 
   /// Sessions over their absolute life go with the person's next sign-in.
-  private static func sweepSessions(of person: PersonID, in work: Work) throws {
-    let oldest = work.now.adding(seconds: -SessionRecord.absoluteSeconds)
+  private static func sweepSessions(of person: PersonID, now: Instant, in work: Work) throws {
+    let oldest = now.adding(seconds: -SessionRecord.absoluteSeconds)
     for session in try work.fetch(SessionRecord.self, "AND person = \(person) AND created_at < \(oldest)") {
       try work.delete(SessionRecord.self, session.key)
       try work.run(
@@ -115,12 +124,12 @@ extension Accounts {
     let session = CredentialText<Session>.make(tenant: link.tenant, id: .make(at: now))
     let act = Act("person.set-up", on: ObjectRef("person", person.id), by: .person(person.id))
     let written = try await ledger.write(link.tenant, act) { work in
-      guard var record = try Accounts.person(of: link, now: work.now, work) else { throw Problem.notFound }
+      guard var record = try Accounts.person(of: link, now: now, work) else { throw Problem.notFound }
       try work.delete(SetupLinkRecord.self, link.id.text)
       record.state = .active
       try work.update(record)
       try Accounts.store(hash: hash, for: record.id, in: work)
-      try Accounts.insert(session, for: record.id, in: work)
+      try Accounts.insert(session, for: record.id, now: now, in: work)
     }
     return NewSession(cookie: session.text(), receipt: written.receipt)
   }
