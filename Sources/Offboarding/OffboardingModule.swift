@@ -10,8 +10,10 @@ package struct OffboardingModule: Module {
 
   package static let tables = [
     VendorRecord.table, VendorRegistry.table, CaseRecord.table, StepRecord.table, EvidenceRecord.table,
-    BundleRecord.table,
+    BundleRecord.table, StepReminderRecord.table,
   ]
+
+  package static let derivations = [VendorRegistry.derivation]
 
   package var manifest: ModuleManifest {
     ModuleManifest(
@@ -21,13 +23,14 @@ package struct OffboardingModule: Module {
         NavigationEntry("/cases", titleKey: "offboarding_cases", access: .seeCases, order: 11),
         NavigationEntry("/vendors", titleKey: "offboarding_vendors", access: .permission(.vendorsRead), order: 12),
       ],
-      texts: OffboardingTexts.english, templates: OffboardingPages.templates,
+      texts: OffboardingTexts.english.merging(ReminderTexts.english) { first, _ in first },
+      templates: OffboardingPages.templates,
       exit: DataExit(
         exporter:
           "Vendors and cases leave as JSON from GET /v1/vendors and GET /v1/cases, evidence and certificates as files from the addresses in them.",
         eraser:
           "A vendor, a case and each piece of evidence has a subject key of its own; destroying it makes row, file and disclosed facts unreadable everywhere, while the entries stay provable."
-      ))
+      ), jobs: [StepReminders.kind])
   }
 
   package var routes: [Route] {

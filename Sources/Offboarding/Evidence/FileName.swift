@@ -13,17 +13,24 @@ package struct FileName: Sendable, Equatable {
 
   /// Takes the last component of what a client claims; `invalid` for a path that climbs (`..`) and for names that are too long.
   package init(claimed: String) throws(Problem) {
-    let components = claimed.split(whereSeparator: { $0 == "/" || $0 == "\\" })
-    guard !components.contains(where: { Words.trimmed($0) == ".." }) else {
+    let components = claimed.unicodeScalars.split { $0 == "/" || $0 == "\\" }
+    // Judged by what is seen: letters that are left out below must not hide a climb.
+    let seen = components.map(FileName.seen)
+    guard !seen.contains("..") else {
       throw Problem.invalid("filename", "A file name is a name, not a path: leave out “..”.")
     }
-    var clean = String.UnicodeScalarView()
-    for scalar in (components.last ?? "").unicodeScalars where !Words.isInvisible(scalar) { clean.append(scalar) }
-    let name = Words.trimmed(String(clean))
+    let name = seen.last ?? ""
     guard name.utf8.count <= Limit.bytes else {
       throw Problem.invalid("filename", "A file name has at most \(Limit.bytes) bytes.")
     }
     text = name.isEmpty || name == "." ? "evidence" : name
+  }
+
+  /// Without invisible letters and surrounding space.
+  private static func seen(_ component: Substring.UnicodeScalarView) -> String {
+    var clean = String.UnicodeScalarView()
+    for scalar in component where !Words.isInvisible(scalar) { clean.append(scalar) }
+    return Words.trimmed(String(clean))
   }
 
   /// From a `Content-Disposition` field (RFC 6266), where `filename*` (RFC 8187) goes before `filename`; without a field, "evidence".

@@ -10,6 +10,10 @@ enum VendorRegistry {
     ],
     primaryKey: ["hash"], retention: "with the vendor")
 
+  static let derivation = Derivation(of: table, from: VendorRecord.self) { vendor, reader in
+    vendor.details.registryID.map { [.bytes(hash($0, reader)), vendor.id.value] }
+  }
+
   static func vendor(_ registryID: String, _ reader: Reader) throws -> VendorRecord? {
     let found = try reader.rows(
       "SELECT vendor FROM vendor_registry WHERE tenant = \(reader.tenant) AND hash = \(hash(registryID, reader))")
