@@ -7,6 +7,8 @@ import Synchronization
 /// every route there is, this module's among them.
 package struct TrustModule: Module {
   package static let tables = [PromiseResult.table, Badge.table]
+  /// Slugs of the hidden tenants in which checks do as customers do.
+  package static let probeTenants = [ProbeTenants.firstSlug, ProbeTenants.secondSlug]
   /// How often all checks run.
   static let periodSeconds = 3_600
 
@@ -26,7 +28,18 @@ package struct TrustModule: Module {
           let results = try await runtime.prover.prove([check.id], in: try runtime.environment(services))
           return try TrustModule.outcome(results.first)
         }
-      })
+      }, jobs: [proving, scan])
+  }
+
+  /// Daily even where somebody turns the hourly round of checks off.
+  private var scan: JobKind {
+    JobKind(
+      "trust.scan-listener", summary: "Shake hands with our own listener in every version and suite.",
+      schedule: .daily(hour: 4, minute: 17), scope: .installation,
+      freeze: .exempt(reason: "It touches no tenant, and what it finds is public.")
+    ) { [runtime] run in
+      try await runtime.prover.prove(Set(TransportCheck.ids), in: try runtime.environment(run.services))
+    }
   }
 
   package var routes: [Route] {
@@ -40,16 +53,24 @@ package struct TrustModule: Module {
     ]
   }
 
-  /// Runs all checks at once after the start, and then every hour. A run whose results cannot be put on the record leaves the
-  /// sentences to grow stale, in public; the next one tries again.
+  static let provingName = "trust.prove"
+
+  /// A run whose results cannot be put on the record leaves the sentences to grow stale, in public; the next one tries again.
+  private var proving: JobKind {
+    JobKind(
+      TrustModule.provingName, summary: "Check every promise that can be checked, and publish the results.",
+      schedule: .every(seconds: TrustModule.periodSeconds), scope: .installation, maximumAttempts: 3,
+      run: { [runtime] run in
+        try await runtime.prover.prove(in: try runtime.environment(run.services)) { done, total in
+          try await run.progress(done, of: total)
+        }
+      })
+  }
+
+  /// After a start everything is checked at once: what runs may be another version than the one that was proven.
   package func run(_ services: Services) async throws {
-    while !Task.isCancelled {
-      do {
-        try await runtime.prover.prove(in: try runtime.environment(services))
-      } catch {
-        try Task.checkCancellation()
-      }
-      try await Task.sleep(for: .seconds(TrustModule.periodSeconds))
+    try await services.ledger.writeTransient(try await services.tenants.system()) { work in
+      _ = try services.jobs.enqueue(TrustModule.provingName, uniqueKey: "schedule", in: work)
     }
   }
 
@@ -67,23 +88,31 @@ package final class TrustRuntime: Sendable {
   package let prover = Prover()
   let sessionIdleSeconds: Int
   let sessionAbsoluteSeconds: Int
+  private let scanListener: @Sendable () async throws -> ListenerReport
   private let catalogue = Mutex<Platform.Catalogue?>(nil)
+  private let providers = Mutex<(any ProviderProbing)?>(nil)
 
   /// The limits of sessions as `Accounts` enforces them: they stand in a sentence and are what its check expects.
-  package init(sessionIdleSeconds: Int, sessionAbsoluteSeconds: Int) {
+  package init(
+    sessionIdleSeconds: Int, sessionAbsoluteSeconds: Int,
+    scanListener: @escaping @Sendable () async throws -> ListenerReport = { ListenerReport(ending: .nowhere) }
+  ) {
+    self.scanListener = scanListener
     self.sessionIdleSeconds = sessionIdleSeconds
     self.sessionAbsoluteSeconds = sessionAbsoluteSeconds
   }
 
   package func bind(_ catalogue: Platform.Catalogue) { self.catalogue.withLock { $0 = catalogue } }
+  package func bind(_ providers: any ProviderProbing) { self.providers.withLock { $0 = providers } }
 
   package func environment(_ services: Services) throws -> ProbeEnvironment {
-    guard let catalogue = catalogue.withLock({ $0 }) else {
+    guard let catalogue = catalogue.withLock({ $0 }), let providers = providers.withLock({ $0 }) else {
       throw Problem(.unavailable, "The server is still starting.")
     }
     return ProbeEnvironment(
       services: services, catalogue: catalogue, sessionIdleSeconds: sessionIdleSeconds,
-      sessionAbsoluteSeconds: sessionAbsoluteSeconds)
+      sessionAbsoluteSeconds: sessionAbsoluteSeconds, providers: providers.probe(services),
+      scanListener: scanListener)
   }
 
   /// What the sentences say of the deployment at hand.

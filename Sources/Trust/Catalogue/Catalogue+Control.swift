@@ -74,11 +74,11 @@ extension Catalogue {
       "A44", .control, "E",
       "A freeze stops background work and leaves your data intact.",
       because: """
-        Schedules, queues and adapters ask for the tenant's state first; what goes on regardless is listed beside the \
-        promise.
+        The write path refuses whatever is not exempt in the transaction itself; queues and the gate ask for the tenant's \
+        state first. What goes on regardless is listed here, from the very value that the write path goes by.
         """,
       test: "Freeze a tenant: its job counters stand still and the fingerprint of its data does not change.",
-      .planned(with: "background jobs")),
+      .checked()),
     Promise(
       "A55", .control, "E",
       "One click exports everything.",

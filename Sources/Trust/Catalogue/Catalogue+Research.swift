@@ -74,6 +74,6 @@ extension Catalogue {
         A bucket of tokens for each actor, an honest 429 with Retry-After, and a token for research at a higher rate.
         """,
       test: "Send a burst: 429. Other tenants do not notice.",
-      .planned(with: "rate limits")),
+      .checked()),
   ]
 }

@@ -43,7 +43,7 @@ enum AtRestCheck {
     var all: [String] { [name, fileName, fileBytes, search, refused] }
   }
 
-  private static func plant(_ probe: Probe) async throws -> Markers {
+  static func plant(_ probe: Probe) async throws -> Markers {
     let tenant = probe.first
     let vendor = try await probe.vendor(in: tenant)
     let open = try await probe.openCase(in: tenant)
@@ -62,7 +62,7 @@ enum AtRestCheck {
   }
 
   /// What is not stored proves nothing about how it is stored.
-  private static func readBack(_ markers: Markers, _ probe: Probe) async throws {
+  static func readBack(_ markers: Markers, _ probe: Probe) async throws {
     let caller = probe.first.manager.caller
     let vendor = try await caller.get("/v1/vendors/\(markers.vendor)").body(200, for: "GET /v1/vendors/{id}")
     guard vendor["name"]?.string == markers.name else { throw Hindered(reason: "The planted name was not stored.") }
@@ -73,7 +73,7 @@ enum AtRestCheck {
   }
 
   /// Made with another implementation (Python's `cryptography`): the box of docs/format.md §5.1 over "steward".
-  private static func knownAnswer() throws {
+  static func knownAnswer() throws {
     let key = SecretBytes((0..<32).map { UInt8($0) })
     let context = CBOR.array(["steward/known-answer/v1", "F10"]).encoded
     let opened = Hex.decode(KnownAnswer.box).flatMap { try? Box.open($0, key: key, context: context) }

@@ -3,8 +3,6 @@ import Platform
 
 /// Looks for words in the bytes of files, as `strings` and `grep` would, in the spellings in which a program might write them.
 struct FileScan {
-  private static let piece = 1 << 20
-
   private let since: Instant
   private let needles: [[UInt8]]
   private let control: [UInt8]
@@ -62,28 +60,24 @@ struct FileScan {
     switch status.st_mode & S_IFMT {
     case S_IFDIR: try directory(path)
     // Two seconds of grace for clocks of file systems.
-    case S_IFREG where Int64(status.st_mtim.tv_sec) >= since.milliseconds / 1_000 - 2: file(path)
+    case S_IFREG where Int64(status.st_mtim.tv_sec) >= since.milliseconds / 1_000 - 2: try file(path)
     default: break
     }
   }
 
-  private mutating func file(_ path: String) {
-    let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    files += 1
+  private mutating func file(_ path: String) throws {
     let overlap = max(needles.map(\.count).max() ?? 0, control.count)
-    var window: [UInt8] = []
-    var buffer = [UInt8](repeating: 0, count: FileScan.piece)
-    var isFound = false
-    while true {
-      let count = read(descriptor, &buffer, buffer.count)
-      guard count > 0 else { break }
-      bytes += Int64(count)
-      window = Array(window.suffix(overlap)) + buffer[0..<count]
+    var (window, isFound, seen) = ([UInt8](), false, Int64(0))
+    var sawControl = sawControl
+    try OutsideReading.read(path) { [needles, control] piece in
+      seen += Int64(piece.count)
+      window = Array(window.suffix(overlap)) + piece
       sawControl = sawControl || SearchText.contains(window, control)
       isFound = isFound || needles.contains { SearchText.contains(window, $0) }
     }
+    files += 1
+    bytes += seen
+    self.sawControl = sawControl
     if isFound { found.append(path) }
   }
 }

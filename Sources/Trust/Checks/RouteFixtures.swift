@@ -6,6 +6,7 @@ struct RouteFixtures: Sendable {
   let vendor: String
   let openCase: (id: String, step: String, kind: String)
   let evidence: String
+  let message: String
   /// A person who may be disabled.
   let person: String
   /// For each person a token of their own that may be revoked, if asked for.
@@ -26,6 +27,7 @@ struct RouteFixtures: Sendable {
     let helper = try await helper(probe, tenant, open)
     return RouteFixtures(
       tenant: tenant, vendor: vendor, openCase: open, evidence: evidence,
+      message: try await message(probe, tenant),
       person: try await enrolled("visited", [.auditor], probe, tenant).text,
       tokens: withTokens ? try await tokens(of: tenant.people + [helper]) : [:],
       index: try await probe.proven(renamed, of: tenant, what: "changing a vendor").index, helper: helper,
@@ -39,6 +41,16 @@ struct RouteFixtures: Sendable {
     if let id = detail["steps"]?.array?.first?["evidence"]?.array?.first?["id"]?.string { return id }
     let attached = try await probe.attach(Array(Marker.make().utf8), name: "probe.txt", to: open, in: tenant)
     return try need(try attached.body(201, for: "POST …/evidence")["id"]?.string, "The evidence has no id.")
+  }
+
+  /// A message of the tenant; one that is held there for good if there is none yet.
+  private static func message(_ probe: Probe, _ tenant: ProbeTenant) async throws -> String {
+    let list = try await tenant.owner.caller.get("/v1/messages?limit=1").body(200, for: "GET /v1/messages")
+    if let id = list["items"]?.array?.first?["id"]?.string { return id }
+    let draft = MailDraft("invitation", to: "Probe", "nobody@probe.invalid", values: [:], purpose: "probe")
+    let act = Act("message.probe", on: ObjectRef("tenant", tenant.id), by: .system("probe"))
+    let outbox = probe.services.outbox
+    return try await probe.services.ledger.write(tenant.id, act) { try outbox.post(draft, in: $0) }.value.text
   }
 
   private static func enrolled(
@@ -95,7 +107,13 @@ struct RouteFixtures: Sendable {
     case ("id", "vendors"): vendor
     case ("id", "cases"): openCase.id
     case ("id", "people"): person
+    // Names no entry, and need not: what is sent there is refused before anything is looked up.
+    case ("id", "subprocessors"), ("id", "destinations"): vendor
     case ("id", "tokens"): tokens[asker.id] ?? asker.id.text
+    case ("id", "mail"), ("id", "messages"): message
+    // A job that is not there: who may ask is told so in words of its own.
+    case ("id", "jobs"): asker.id.text
+    case ("kind", "start"): "no.such"
     case ("step", _): openCase.step
     case ("evidence", _): evidence
     case ("index", _): String(index)

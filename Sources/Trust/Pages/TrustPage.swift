@@ -39,6 +39,14 @@ struct TrustPage: Page {
     let checkedAt: Moment?
     let expiresAt: Moment?
     let evidence: String?
+    let hasExemptions: Bool
+    let exemptions: [Exemption]
+  }
+
+  /// What a promise does not hold for.
+  struct Exemption: Equatable, Sendable {
+    let what: String
+    let reason: String
   }
 
   struct Chapter: Equatable, Sendable {
@@ -119,7 +127,8 @@ struct TrustPage: Page {
       because: promise.because, becauseTitle: request.text(isHeld ? "trust_because" : "trust_because_planned"),
       test: promise.test, checkedAt: standing.checkedAt.map(Moment.init),
       expiresAt: standing.expiresAt.map(Moment.init),
-      evidence: standing.evidence)
+      evidence: standing.evidence, hasExemptions: !published.exemptions.isEmpty,
+      exemptions: published.exemptions.map { Exemption(what: $0.what, reason: $0.reason) })
   }
 
   private static func tone(_ state: PromiseState) -> String {

@@ -5,7 +5,7 @@ enum TrustTemplates {
     <h1>{{title}}</h1>
     <p class="lead">{{t.trust_lead}}</p>
     </div></div>
-    <p class="muted">{{t.trust_as_of}} {{#at}}<time datetime="{{exact}}">{{shown}}</time>{{/at}}. {{t.trust_how}} <a href="/trust.json">{{t.trust_json}}</a></p>
+    <p class="muted">{{t.trust_as_of}} {{#at}}<time datetime="{{exact}}">{{shown}}</time>{{/at}}. {{t.trust_how}} <a href="/trust.json">{{t.trust_json}}</a> <a href="/trust/subprocessors">{{t.trust_subprocessors}}</a></p>
     {{#certifications}}<p class="certification notice good"><strong>{{standard}}</strong> {{t.trust_until}} {{#until}}<time datetime="{{exact}}">{{shown}}</time>{{/until}}</p>{{/certifications}}
     <nav class="figures trust-states" aria-label="{{t.trust_filter}}">
     {{#figures}}<a class="figure {{tone}}" href="{{path}}"{{#isCurrent}} aria-current="true"{{/isCurrent}}><strong>{{count}}</strong> <span>{{title}}</span></a>
@@ -35,6 +35,7 @@ enum TrustTemplates {
     <dt>{{becauseTitle}}</dt><dd>{{because}}</dd>
     <dt>{{t.trust_test}}</dt><dd>{{test}}</dd>
     {{#evidence}}<dt>{{t.trust_evidence}}</dt><dd>{{.}}</dd>{{/evidence}}
+    {{#hasExemptions}}<dt>{{t.trust_goes_on}}</dt><dd><ul>{{#exemptions}}<li><strong>{{what}}.</strong> {{reason}}</li>{{/exemptions}}</ul></dd>{{/hasExemptions}}
     <dt>{{t.trust_kind}}</dt><dd>{{id}} · {{kind}}</dd>
     </dl></details>
     <span class="badge {{tone}}">{{state}}</span>

@@ -10,6 +10,7 @@ enum TrustTexts {
     "trust_how":
       "The checks run every hour, and each result is an entry of a tamper-evident log. Open a sentence to see what makes it true and how you can test it yourself.",
     "trust_json": "The same for programs.",
+    "trust_subprocessors": "Who else processes your data.",
     "trust_filter": "Show one state",
     "trust_pages": "Which statement",
     "trust_page_all": "All promises",
@@ -23,6 +24,7 @@ enum TrustTexts {
     "trust_because_planned": "What it rests on, or will",
     "trust_test": "How you can test it",
     "trust_evidence": "Last evidence",
+    "trust_goes_on": "What goes on regardless",
     "trust_kind": "Kind",
     "trust_kind_e": "enforced by code",
     "trust_kind_o": "observed by a probe",

@@ -6,12 +6,19 @@ import Platform
 /// tasks and see the real time, and so does the ledger, which writes on threads of its own.
 package struct ProbeClock: StewardClock {
   @TaskLocal private static var shiftSeconds = 0
+  @TaskLocal private static var stopped: Instant?
   private let base: any StewardClock
 
   package init(_ base: any StewardClock) { self.base = base }
 
   package var now: Instant {
-    ProbeClock.shiftSeconds == 0 ? base.now : base.now.adding(seconds: ProbeClock.shiftSeconds)
+    let now = ProbeClock.stopped ?? base.now
+    return ProbeClock.shiftSeconds == 0 ? now : now.adding(seconds: ProbeClock.shiftSeconds)
+  }
+
+  /// Runs `body` as if no time passed in it.
+  package static func standing<T>(at now: Instant, _ body: () async throws -> T) async rethrows -> T {
+    try await $stopped.withValue(now, operation: body)
   }
 
   /// Runs `body` as if it were `seconds` later.

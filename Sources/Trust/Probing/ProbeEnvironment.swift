@@ -17,9 +17,21 @@ package struct ProbeEnvironment: Sendable {
   /// Whether sealed bytes open at a place with a tenant's keys.
   package var opens: @Sendable ([UInt8], SealedPlace, TenantID) async throws -> Bool
   package var publishBadge: @Sendable (String, [UInt8]?) async throws -> Void
+  /// What is known of the backups; nil without a place for them.
+  package var backups: @Sendable () async throws -> BackupFacts?
+  /// A real backup of a probe tenant.
+  package var backupSpecimen: @Sendable (TenantID) async throws -> BackupSpecimen
+  package var providers: ProviderProbe
+  /// Tries everything on our own listener, from outside.
+  package var scanListener: @Sendable () async throws -> ListenerReport
 
-  package init(services: Services, catalogue: Platform.Catalogue, sessionIdleSeconds: Int, sessionAbsoluteSeconds: Int)
-  {
+  package init(
+    services: Services, catalogue: Platform.Catalogue, sessionIdleSeconds: Int, sessionAbsoluteSeconds: Int,
+    providers: ProviderProbe,
+    scanListener: @escaping @Sendable () async throws -> ListenerReport = { ListenerReport(ending: .nowhere) }
+  ) {
+    self.providers = providers
+    self.scanListener = scanListener
     self.services = services
     routes = catalogue.table.routes
     grants = catalogue.grants
@@ -28,6 +40,8 @@ package struct ProbeEnvironment: Sendable {
     send = { try await services.frontDoor.send($0) }
     failNextAppend = { try await services.ledger.inject(.nextAppend, into: $0) }
     opens = { try await services.ledger.opens($0, at: $1, keysOf: $2) }
+    backups = { try await services.backups.facts() }
+    backupSpecimen = { try await services.backups.specimen(of: $0) }
     publishBadge = { try await BadgeShelf(results: ResultStore(services: services)).publish($0, report: $1) }
   }
 

@@ -46,6 +46,8 @@ actor ProbeTenants {
     } else {
       id = try await services.tenants.create(slug: slug, name: slug, isHidden: true, by: .system("probe")).id
     }
+    // A check that was cut off may have left it frozen.
+    if try await services.freezes.isFrozen(id) { _ = try await services.freezes.lift(id, by: .system("probe")) }
     let known = try await services.people.people(in: id)
     func person(_ name: String, _ roles: Set<Role>) async throws -> ProbePerson {
       try await self.person(name, roles, in: id, known, environment)

@@ -8,9 +8,15 @@ package final class Prover: Sendable {
 
   /// The trust page's own sentences come last: they speak of the others' proofs.
   static let checks: [(id: String, run: Check)] = [
-    ("F10", AtRestCheck.run), ("A10", TenantKeysCheck.run), ("F15", WriteAheadCheck.run), ("A20", EveryWriteCheck.run),
+    ("F10", AtRestCheck.run), ("A10", TenantKeysCheck.run), ("F23", DatabaseAndBackupCheck.run),
+    ("A9", VolumeAndBackupCheck.run), ("A22", RollingBackupCheck.run), ("F15", WriteAheadCheck.run),
+    ("A20", EveryWriteCheck.run),
     ("A21", TrailCheck.run), ("A43", EditInPlaceCheck.run), ("F29", RolesCheck.run), ("A14", InvitationCheck.run),
-    ("A15", NewUserCheck.run), ("F30", SessionTimeCheck.run), ("F31", RevocationCheck.run), ("A54", OriginCheck.run),
+    ("A15", NewUserCheck.run), ("F30", SessionTimeCheck.run), ("F31", RevocationCheck.run), ("A44", FreezeCheck.run),
+    ("F9", TransportCheck.inTransit), ("F22", TransportCheck.noWeakSuites), ("A5", TransportCheck.newest),
+    ("A6", TransportCheck.strictTransport), ("A7", TransportCheck.noDeprecatedCiphers), ("A49", RateLimitCheck.run),
+    ("A54", OriginCheck.run), ("F53", ProviderListCheck.run), ("F54", WrittenTermsCheck.run),
+    ("F55", PublishedListCheck.run), ("A36", NoticePeriodCheck.run), ("A37", ObjectionCheck.run),
     ("A57", CertificationCheck.run), ("F71", DatedCheck.run), ("A58", ReviewCheck.run),
   ]
 
@@ -19,12 +25,17 @@ package final class Prover: Sendable {
 
   package init() {}
 
-  /// Runs the checks of `ids`, or all, and records the results. Runs do not overlap.
+  /// Runs the checks of `ids`, or all, and records the results. Runs do not overlap. `before` is called before each check.
   @discardableResult
-  package func prove(_ ids: Set<String>? = nil, in environment: ProbeEnvironment) async throws -> [CheckResult] {
+  package func prove(
+    _ ids: Set<String>? = nil, in environment: ProbeEnvironment,
+    before: @escaping @Sendable (_ done: Int, _ total: Int) async throws -> Void = { _, _ in }
+  ) async throws -> [CheckResult] {
     try await gate.alone { [self] in
       var results: [CheckResult] = []
-      for check in Prover.checks where ids?.contains(check.id) ?? true {
+      let chosen = Prover.checks.filter { ids?.contains($0.id) ?? true }
+      for check in chosen {
+        try await before(results.count, chosen.count)
         let result = await run(check.id, check.run, in: environment)
         try Task.checkCancellation()
         try await ResultStore(services: environment.services).record(result)

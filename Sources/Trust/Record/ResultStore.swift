@@ -2,25 +2,13 @@ import Platform
 
 /// Results of checks, kept in the tenant of the installation itself.
 struct ResultStore: Sendable {
-  static let systemSlug = "system"
   let services: Services
 
-  /// The installation's own tenant, made by whoever needs it first.
-  func system() async throws -> TenantID {
-    if let tenant = services.ledger.tenant(slug: ResultStore.systemSlug) { return tenant.id }
-    do {
-      return try await services.tenants.create(
-        slug: ResultStore.systemSlug, name: services.installation.productName, isHidden: true, by: .system("trust")
-      ).id
-    } catch let problem as Problem where problem.code == .conflict {
-      guard let tenant = services.ledger.tenant(slug: ResultStore.systemSlug) else { throw problem }
-      return tenant.id
-    }
-  }
+  func system() async throws -> TenantID { try await services.tenants.system() }
 
   /// The last result of each promise that has one. Empty before the first run.
   func all() async throws -> [String: CheckResult] {
-    guard let tenant = services.ledger.tenant(slug: ResultStore.systemSlug) else { return [:] }
+    guard let tenant = services.ledger.tenant(slug: Tenants.systemSlug) else { return [:] }
     let rows = try await services.ledger.view(PromiseResult.self, tenant.id).rows
     return Dictionary(rows.map { ($0.key, $0.result) }, uniquingKeysWith: { _, last in last })
   }
