@@ -1,5 +1,6 @@
 import Accounts
 import Platform
+import Subprocessors
 
 /// What an operator can ask for on the machine itself: through the control socket of a running server, or on the opened
 /// directory when none runs. The same verbs, the same record.
@@ -28,7 +29,11 @@ package struct ControlVerbs: Sendable {
     switch request["verb"]?.string {
     case "tenant.create": try await createTenant(request)
     case "token.create": try await createToken(request)
+    case "tenant.freeze": try await freeze(request)
+    case "tenant.lift": try await lift(request)
     case "prove": try await prove()
+    case "backup.create": try await createBackup(request)
+    case let verb? where verb.hasPrefix("subprocessor."): try await subprocessor(verb, request)
     default: throw Problem(.badRequest, "The running server does not know this command; use the same version for both.")
     }
   }
@@ -41,20 +46,31 @@ package struct ControlVerbs: Sendable {
     guard PersonInput.isAddress(email) else {
       throw Problem.invalid("owner", "Give the owner's e-mail address such as ida@example.com.")
     }
-    let tenant = try await app.tenants.create(slug: slug, name: name, by: ControlVerbs.actor)
+    let tenant = try await madeTenant(slug: slug, name: name)
+    try await Register(services: app.services, registers: app.registers, actor: ControlVerbs.actor).give(to: tenant.id)
     let ownerName = request["owner_name"]?.string ?? String(email.prefix { $0 != "@" })
-    let invited = try await app.accounts.invite(
-      tenant.id, name: ownerName, email: email, roles: [.owner], by: ControlVerbs.actor)
+    let invited = try await app.accounts.inviteOwner(tenant.id, name: ownerName, email: email, by: ControlVerbs.actor)
     return [
       "tenant": .string(tenant.id.text), "slug": .string(tenant.slug), "owner": .string(invited.id.text),
-      "setup_link": .string(app.configuration.listen.origin + invited.link),
+      "setup_link": .string(app.services.installation.origin + invited.link),
     ]
   }
 
-  private func createToken(_ request: JSON) async throws -> JSON {
-    guard let tenant = try await app.tenants.find(slug: request["tenant"]?.string ?? "") else {
-      throw Problem(.notFound, "There is no tenant of this name; look at its sign-in address /t/NAME.")
+  /// The tenant, also if an earlier try got as far as this and no further: then its owner is still to come.
+  private func madeTenant(slug: String, name: String) async throws -> TenantProfile {
+    do { return try await app.tenants.create(slug: slug, name: name, by: ControlVerbs.actor) } catch let problem
+      as Problem
+      where problem.code == .conflict
+    {
+      guard let tenant = try await app.tenants.find(slug: slug), !tenant.isHidden, tenant.name == name.trimmed else {
+        throw problem
+      }
+      return tenant
     }
+  }
+
+  private func createToken(_ request: JSON) async throws -> JSON {
+    let tenant = try await tenant(request)
     let email = request["email"]?.string ?? ""
     guard let person = try await app.accounts.person(email: email, in: tenant.id) else {
       throw Problem(.notFound, "Nobody with this address works in this tenant.")
@@ -62,6 +78,36 @@ package struct ControlVerbs: Sendable {
     let token = try await app.accounts.issueToken(
       tenant.id, for: person.id, label: request["label"]?.string ?? "command line", by: ControlVerbs.actor)
     return ["token": .string(token), "person": .string(person.id.text), "tenant": .string(tenant.id.text)]
+  }
+
+  /// A backup now, beside everything else that goes on.
+  private func createBackup(_ request: JSON) async throws -> JSON {
+    guard let place = request["to"]?.string, place.hasPrefix("/") else {
+      throw Problem.invalid("to", "Name the place for the backup with --to.")
+    }
+    let desk = BackupDesk(services: app.services, settings: app.configuration.backups)
+    return try await desk.create(
+      at: place, tenant: request["tenant"]?.string, base: request["base"]?.bool ?? false, by: ControlVerbs.actor)
+  }
+
+  private func freeze(_ request: JSON) async throws -> JSON {
+    let tenant = try await tenant(request)
+    let written = try await app.services.freezes.freeze(
+      tenant.id, reason: request["reason"]?.string ?? "", by: ControlVerbs.actor)
+    return ["tenant": .string(tenant.id.text), "since": .string(written.value.since.description)]
+  }
+
+  private func lift(_ request: JSON) async throws -> JSON {
+    let tenant = try await tenant(request)
+    _ = try await app.services.freezes.lift(tenant.id, by: ControlVerbs.actor)
+    return ["tenant": .string(tenant.id.text)]
+  }
+
+  private func tenant(_ request: JSON) async throws -> TenantProfile {
+    guard let tenant = try await app.tenants.find(slug: request["tenant"]?.string ?? "") else {
+      throw Problem(.notFound, "There is no tenant of this name; look at its sign-in address /t/NAME.")
+    }
+    return tenant
   }
 
   /// Runs every module's promise checks that are declared in its manifest.

@@ -1,21 +1,45 @@
 import Accounts
 import AuditTrail
+import Backup
 import Offboarding
+import Operations
 import Platform
+import Subprocessors
 import Trust
 
 /// The modules of the product, in one place. What one needs of another is handed over here.
-enum ModuleList {
-  static func modules(_ accounts: Accounts, core: CoreModule, trust: TrustRuntime) -> [any Module] {
+package enum ModuleList {
+  static func modules(
+    _ accounts: Accounts, core: CoreModule, trust: TrustRuntime, status: StatusModule, registers: Registers,
+    backups: BackupSettings?
+  ) -> [any Module] {
     [
       core,
       AccountsModule(accounts: accounts),
       OffboardingModule(),
       AuditTrailModule(),
+      BackupModule(backups),
+      OperationsModule(),
+      SubprocessorsModule(registers: registers, exports: exports),
+      MailModule(),
       TrustModule(trust),
+      status,
     ]
   }
 
+  /// What a tenant can take along, each from the module that has it.
+  private static let exports = [
+    ExportPart("vendors", titleKey: "subprocessors_export_vendors", path: "/v1/vendors"),
+    ExportPart("cases", titleKey: "subprocessors_export_cases", path: "/v1/cases"),
+    ExportPart("people", titleKey: "subprocessors_export_people", path: "/v1/people"),
+    ExportPart("audit", titleKey: "subprocessors_export_audit", path: "/v1/audit/export", isFile: true),
+  ]
+
   /// The tables of all modules but the core's, which the ledger needs before any module exists.
-  static let tables: [Table] = AccountsModule.tables + OffboardingModule.tables + TrustModule.tables
+  static let tables: [Table] =
+    AccountsModule.tables + OffboardingModule.tables + SubprocessorsModule.tables + TrustModule.tables
+    + BackupModule.tables + StatusModule.tables
+
+  /// How each derived table among them is made from primary rows.
+  package static let derivations: [Derivation] = AccountsModule.derivations + OffboardingModule.derivations
 }

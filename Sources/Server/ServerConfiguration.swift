@@ -1,21 +1,48 @@
 import Platform
 
-/// Where the server keeps its data and where it listens.
+/// Where the server keeps its data, where it listens, and how it deals with the world around it.
 package struct ServerConfiguration: Sendable {
   package let dataDirectory: String
   package let keysDirectory: String
-  package let listen: ListenAddress
+  /// Directories on other disks that get every key before it is used.
+  package let keyReplicas: [String]
+  package let listener: ListenerSettings
+  package var limits = LimitSettings()
   /// Where to report a vulnerability: a `mailto:` or `https:` address.
-  package let securityContact: String
+  package var securityContact = ServerConfiguration.ordinarySecurityContact
+  package var log = LogSettings()
+  /// Where figures are given; nil: nowhere.
+  package var metrics: Settings.Metrics?
+  /// How messages leave.
+  package var mail = MailSettings()
 
-  package init(
-    dataDirectory: String, keysDirectory: String?, listen: ListenAddress,
-    securityContact: String = ServerConfiguration.ordinarySecurityContact
-  ) {
-    self.securityContact = securityContact
+  /// Nil: no backups are made by schedule.
+  package var backups: BackupSettings?
+
+  package init(dataDirectory: String, keysDirectory: String?, keyReplicas: [String] = [], listen: ListenAddress) {
+    self.init(
+      dataDirectory: dataDirectory, keysDirectory: keysDirectory, keyReplicas: keyReplicas,
+      listener: ListenerSettings(listen))
+  }
+
+  package init(dataDirectory: String, keysDirectory: String?, keyReplicas: [String] = [], listener: ListenerSettings) {
     self.dataDirectory = dataDirectory
+    self.keyReplicas = keyReplicas
     self.keysDirectory = keysDirectory ?? ServerConfiguration.defaultKeysDirectory(for: dataDirectory)
-    self.listen = listen
+    self.listener = listener
+  }
+
+  /// What the configuration file and the flags say.
+  package init(_ settings: Settings) throws {
+    self.init(
+      dataDirectory: settings.data, keysDirectory: settings.keys, keyReplicas: settings.keyReplicas,
+      listener: try settings.listener)
+    limits = LimitSettings(settings.limits)
+    securityContact = settings.securityContact
+    log = settings.log
+    metrics = settings.metrics
+    backups = settings.backup.map { BackupSettings(place: $0.place, retentionDays: $0.keepDays, hour: $0.hour) }
+    if let mail = settings.mail { self.mail = MailSettings(mail, settings.egress) }
   }
 
   package static let ordinarySecurityContact = "mailto:security@localhost"
@@ -24,45 +51,6 @@ package struct ServerConfiguration: Sendable {
   package static func defaultKeysDirectory(for dataDirectory: String) -> String {
     Installation.defaultKeysDirectory(for: dataDirectory)
   }
-}
-
-/// `HOST:PORT`, checked. Without TLS only this machine may connect.
-package struct ListenAddress: Sendable, Equatable, CustomStringConvertible {
-  package let host: String
-  package let port: Int
-
-  /// Throws if the text is no address, or is one that others could reach without TLS.
-  package init(_ text: String) throws {
-    guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
-      (0...65_535).contains(port)
-    else { throw Problem.invalid("listen", "Write the address as HOST:PORT, such as localhost:8080.") }
-    let host = String(text[..<colon])
-    guard ListenAddress.loopback.contains(host) else {
-      throw Problem.invalid(
-        "listen",
-        "Listen on localhost, 127.0.0.1 or [::1]: without TLS, passwords and tokens would cross the network in clear.")
-    }
-    self.init(host: host, port: port)
-  }
-
-  package init(host: String, port: Int) {
-    self.host = host
-    self.port = port
-  }
-
-  private static let loopback: Set<String> = ["localhost", "127.0.0.1", "[::1]"]
-
-  /// What the socket is bound to.
-  var bindHost: String {
-    switch host {
-    case "localhost": "127.0.0.1"
-    case "[::1]": "::1"
-    default: host
-    }
-  }
-
-  package var origin: String { "http://\(host):\(port)" }
-  package var description: String { "\(host):\(port)" }
 }
 
 /// The version that this source makes.

@@ -1,5 +1,3 @@
-import Hummingbird
-import HummingbirdCore
 import Logging
 import NIOCore
 import Platform
@@ -8,9 +6,6 @@ import UnixSignals
 
 /// Runs an app until it is told to stop (SIGTERM, SIGINT): the listener, the control socket, what modules run by themselves.
 package struct StewardServer: Sendable {
-  /// A connection that sends nothing for this long is closed.
-  static let idleSeconds: Int64 = 60
-
   private let app: StewardApp
   private let prepare: @Sendable () async throws -> Void
   private let report: @Sendable (Int) -> Void
@@ -27,9 +22,13 @@ package struct StewardServer: Sendable {
 
   package func run(stoppingOn signals: [UnixSignal] = [.sigterm, .sigint]) async throws {
     let (starts, start) = AsyncStream.makeStream(of: Int.self)
+    let (readies, ready) = AsyncStream.makeStream(of: Void.self)
     let services: [any Service] =
-      [listener { start.yield($0) }, control, Preparation(starts: starts) { try await opened(on: $0) }]
+      listener { start.yield($0) }
+      + [control, Preparation(starts: starts) { try await opened(on: $0, ready) }, JobService(app: app)]
+      + metrics
       + app.catalogue.modules.map { ModuleService(module: $0, app: app) }
+      + [SystemdService(notify: SystemdNotify(), ready: readies) { [app] in await app.isWell }]
     let group = ServiceGroup(
       configuration: .init(services: services, gracefulShutdownSignals: signals, logger: app.logger))
     do { try await group.run() } catch {
@@ -39,13 +38,25 @@ package struct StewardServer: Sendable {
     await app.close()
   }
 
-  private func listener(_ running: @escaping @Sendable (Int) -> Void) -> any Service {
-    let listen = app.configuration.listen
-    return Application(
-      responder: HTTPAdapter { [app] in await app.answer($0) },
-      server: .http1(configuration: .init(idleTimeout: .seconds(StewardServer.idleSeconds))),
-      configuration: ApplicationConfiguration(address: .hostname(listen.bindHost, port: listen.port), serverName: nil),
-      onServerRunning: { channel in running(channel.localAddress?.port ?? listen.port) }, logger: app.logger)
+  private func listener(_ running: @escaping @Sendable (Int) -> Void) -> [any Service] {
+    let (listener, limits) = (app.listener, app.configuration.limits)
+    var services: [any Service] = [
+      Listener(
+        listener.settings, limits: limits, state: listener, logger: app.logger,
+        answer: { [app] in await app.answer($0) }, opened: running)
+    ]
+    if let certificates = listener.certificates {
+      services.append(CertificateInspection(certificates: certificates, logger: app.logger))
+    }
+    if let address = listener.settings.redirectFrom {
+      services.append(
+        RedirectListener(address: address, origin: listener.origin, limits: limits, logger: app.logger))
+    }
+    return services
+  }
+
+  private var metrics: [any Service] {
+    app.configuration.metrics.map { [MetricsListener.service($0, app)] } ?? []
   }
 
   private var control: ControlSocket {
@@ -54,17 +65,18 @@ package struct StewardServer: Sendable {
     }
   }
 
-  private func opened(on port: Int) async throws {
+  private func opened(on port: Int, _ ready: AsyncStream<Void>.Continuation) async throws {
     try await prepare()
     report(port)
     app.readiness.declare()
+    ready.yield()
   }
 
   /// What kept the server from running, as a sentence.
   private func problem(_ error: any Error) -> any Error {
     guard let error = error as? IOError else { return error }
     return Problem(
-      .unavailable, "It cannot listen on \(app.configuration.listen): choose another place with --listen.",
+      .unavailable, "It cannot listen on \(app.configuration.listener.address): choose another place with --listen.",
       detail: "errno \(error.errnoCode)")
   }
 }
@@ -77,6 +89,20 @@ private struct Preparation: Service {
   func run() async throws {
     try await cancelWhenGracefulShutdown {
       for await port in starts { try await prepare(port) }
+    }
+  }
+}
+
+/// Jobs run from readiness on, and stop with the server: each run ends at its next checkpoint and goes back into the queue.
+private struct JobService: Service {
+  let app: StewardApp
+
+  func run() async throws {
+    await cancelWhenGracefulShutdown {
+      await app.readiness.wait()
+      await app.composition.runner.run()
+      // A service that returns would end the server.
+      try? await Task.sleep(for: .seconds(86_400 * 3_650))
     }
   }
 }

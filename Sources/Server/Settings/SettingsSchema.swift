@@ -1,0 +1,139 @@
+/// Every key of the configuration file. A key that is not here is refused; one that is stands in the example and in the
+/// reference, because both are written from this list.
+package enum SettingsSchema {
+  /// Sections in the order of the example, with the sentence above each.
+  package static let sections: [(name: String, about: String)] = [
+    ("tls", "HTTPS. Without a certificate only this machine may connect, unless a trusted proxy ends TLS."),
+    ("proxy", "A reverse proxy in front. Its word on where a request came from counts only from these addresses."),
+    ("limits", "How much one caller may ask for. Whoever asks for more is told 429 and when to come back."),
+    ("mail", "How invitations and reminders are sent: SMTP with TLS, never without."),
+    ("egress", "What outgoing connections may reach."),
+    ("backup", "The nightly backup."),
+    ("log", "What is written to standard error; under systemd that is the journal."),
+    ("metrics", "Figures for Prometheus, on a listener of their own. They name no tenant and no person."),
+  ]
+
+  package static let keys: [SettingKey] =
+    places + tls + proxy + limits + mail + egress + backup + log + metrics
+
+  package static func key(_ path: String) -> SettingKey? { keys.first { $0.path == path } }
+
+  private static let places: [SettingKey] = [
+    SettingKey("data", .path, ordinary: "/var/lib/steward/data", "Where the data lies: databases and sealed files."),
+    SettingKey(
+      "keys", .path, sample: "/var/lib/steward/data.keys",
+      """
+      Where the keys lie: never inside the data directory. Unless said otherwise the name of the data directory with .keys behind it. \
+      Whoever has both directories can read everything; better they are on different volumes.
+      """),
+    SettingKey(
+      "key_replicas", .paths, sample: "[/mnt/keys/steward]",
+      """
+      Further places that hold every key before its first use. A write waits for all of them. Without one, losing the key \
+      directory loses all data.
+      """),
+    SettingKey(
+      "listen", .address, ordinary: "localhost:8080",
+      "Where to listen. Anything but this machine needs tls, or a proxy that is named under proxy."),
+    SettingKey(
+      "origin", .origin, sample: "https://steward.example.com",
+      "How people reach it, for links in mail and documents. Needed behind a proxy; otherwise made from listen."),
+    SettingKey(
+      "security_contact", .contact, ordinary: "mailto:security@localhost",
+      "Where to report a vulnerability, for /.well-known/security.txt (RFC 9116)."),
+  ]
+
+  private static let tls: [SettingKey] = [
+    SettingKey(
+      "tls.certificate", .path, sample: "/etc/steward/tls/fullchain.pem",
+      "The certificate and its chain, PEM. Read again when the file changes; no restart is needed."),
+    SettingKey("tls.key", .secretFile, sample: "/etc/steward/tls/key.pem", "The certificate's private key, PEM."),
+    SettingKey(
+      "tls.minimum", .choice(["1.3", "1.2"]), ordinary: "\"1.3\"",
+      "The oldest version of TLS that is spoken. 1.2 turns the promise of TLS 1.3 red on the trust page."),
+    SettingKey(
+      "tls.redirect", .address, sample: "\"[::]:80\"",
+      "Where plain HTTP is answered with a redirect to HTTPS, and with nothing else."),
+  ]
+
+  private static let proxy: [SettingKey] = [
+    SettingKey(
+      "proxy.trust", .networks, sample: "[127.0.0.1]",
+      "Addresses of the proxy. X-Forwarded-For and X-Forwarded-Proto of everybody else are ignored.")
+  ]
+
+  private static let limits: [SettingKey] = [
+    SettingKey(
+      "limits.token_per_second", .integer(1...100_000), ordinary: "200",
+      "Requests a second that one API token may make."),
+    SettingKey(
+      "limits.person_per_second", .integer(1...100_000), ordinary: "50", "Requests a second of one signed-in browser."),
+    SettingKey(
+      "limits.address_per_second", .integer(1...100_000), ordinary: "50",
+      "Requests a second from one address without a credential."),
+    SettingKey(
+      "limits.connections", .integer(16...1_000_000), ordinary: "4096", "Connections that are open at the same time."),
+    SettingKey(
+      "limits.researchers",
+      .items([
+        SettingKey("name", .text, sample: "Jane Doe", "Who it is; shown nowhere but here."),
+        SettingKey(
+          "secret_sha256", .digest, sample: String(repeating: "0", count: 64),
+          "SHA-256, in hex, of the secret that they send in the header Steward-Research."),
+        SettingKey("per_second", .integer(1...100_000), sample: "1000", "Requests a second."),
+      ]),
+      "Security researchers who may ask for more."),
+  ]
+
+  private static let mail: [SettingKey] = [
+    SettingKey("mail.host", .host, sample: "smtp.example.com", "The server that takes mail from us."),
+    SettingKey(
+      "mail.port", .integer(1...65_535), ordinary: "587",
+      "465 speaks TLS at once, every other port begins with STARTTLS."),
+    SettingKey("mail.user", .text, sample: "steward@example.com", "The name to sign in with; none without it."),
+    SettingKey(
+      "mail.password_file", .secretFile, sample: "smtp-password",
+      "Where the password is. As a systemd credential: LoadCredential=smtp-password:/etc/steward/smtp-password."),
+    SettingKey("mail.from", .email, sample: "steward@example.com", "The sender's address."),
+    SettingKey(
+      "mail.own", .flag, ordinary: "false",
+      "Whether you run this mail server yourselves. If not, its operator must be an active sub-processor of the register."
+    ),
+    SettingKey("mail.from_name", .text, ordinary: "Steward", "The sender's name."),
+  ]
+
+  private static let egress: [SettingKey] = [
+    SettingKey(
+      "egress.private_ranges", .networks, sample: "[10.1.2.0/24]",
+      "Networks of your own that may be reached, such as that of your mail server. All other private addresses are refused."
+    ),
+    SettingKey(
+      "egress.ca_file", .path, sample: "/etc/steward/ca.pem",
+      "Certificates that are trusted instead of the system's, PEM."),
+  ]
+
+  private static let backup: [SettingKey] = [
+    SettingKey(
+      "backup.place", .path, sample: "/mnt/backup/steward",
+      "Where backups go: another volume or machine, mounted here. Without it none is made."),
+    SettingKey("backup.hour", .integer(0...23), ordinary: "2", "The hour of the day, UTC, at which it begins."),
+    SettingKey("backup.keep_days", .integer(1...3_650), ordinary: "30", "How many days a backup is kept."),
+  ]
+
+  private static let log: [SettingKey] = [
+    SettingKey(
+      "log.level", .choice(["error", "warning", "notice", "info"]), ordinary: "info",
+      "How much is written. info has one line for every request."),
+    SettingKey(
+      "log.format", .choice(["logfmt", "json"]), ordinary: "logfmt", "key=value pairs, or one JSON object a line."),
+  ]
+
+  private static let metrics: [SettingKey] = [
+    SettingKey(
+      "metrics.listen", .address, sample: "localhost:9464",
+      "Where GET /metrics is answered, without TLS. Without it nowhere."),
+    SettingKey(
+      "metrics.allow", .networks, sample: "[10.0.0.5]",
+      "Who else than this machine may read them. Needed if metrics.listen is not this machine."),
+  ]
+}
