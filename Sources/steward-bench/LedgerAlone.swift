@@ -1,3 +1,4 @@
+import Glibc
 import Kernel
 import Ledger
 import Storage
@@ -45,6 +46,43 @@ enum LedgerAlone {
       return try await group.reduce(0, +)
     }
     return Double(written) / ((clock.now - start) / .seconds(1))
+  }
+
+  static func fill(directory: String, count: Int) async throws {
+    let installation = try Installation.create(
+      at: directory + "/data", keys: directory + "/data.keys", now: SystemClock().now)
+    let ledger = try Ledger(installation: installation, tables: [Entry.table])
+    let tenant = try await ledger.createTenant(slug: "bench").id
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for caller in 0..<inFlight {
+        group.addTask {
+          for _ in stride(from: caller, to: count, by: inFlight) { try await write(ledger, tenant) }
+        }
+      }
+      try await group.waitForAll()
+    }
+    await ledger.close()
+  }
+
+  /// Processor time, since other work on the machine is not the verifier's.
+  static func verify(directory: String) throws {
+    let clock = ContinuousClock()
+    let (start, before) = (clock.now, processorSeconds())
+    let reports = try Verification.run(dataDirectory: directory + "/data")
+    let entries = reports.reduce(0) { $0 + $1.entries }
+    let isIntact = reports.allSatisfy(\.isIntact)
+    print(
+      """
+      {"audit verify, \(entries) entries": {"value": \(processorSeconds() - before), "unit": "s", \
+      "wall": \((clock.now - start) / .seconds(1)), "intact": \(isIntact)}}
+      """)
+  }
+
+  private static func processorSeconds() -> Double {
+    var usage = rusage()
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1_000_000 }
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime)
   }
 
   private static func write(_ ledger: Ledger, _ tenant: TenantID) async throws {

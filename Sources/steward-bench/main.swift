@@ -4,6 +4,8 @@ import Foundation
 let usage = """
   usage: steward-bench baseline DIRECTORY PORT    a plain server: POST /v1/vendors, one commit per request, no journal
          steward-bench ledger DIRECTORY           the ledger alone with 512-byte entries, in process
+         steward-bench fill DIRECTORY COUNT       a ledger with so many entries, for `verify`
+         steward-bench verify DIRECTORY           how long the whole record of such a ledger takes to verify, on one core
 
   """
 
@@ -14,6 +16,11 @@ case ("baseline", 3):
   try await Baseline.serve(directory: arguments[arguments.startIndex + 1], port: port)
 case ("ledger", 2):
   try await LedgerAlone.run(directory: arguments[arguments.startIndex + 1])
+case ("fill", 3):
+  guard let count = arguments.last.flatMap({ Int($0) }) else { stop() }
+  try await LedgerAlone.fill(directory: arguments[arguments.startIndex + 1], count: count)
+case ("verify", 2):
+  try LedgerAlone.verify(directory: arguments[arguments.startIndex + 1])
 default:
   stop()
 }

@@ -14,15 +14,20 @@ struct DemoCommand: AsyncParsableCommand {
 
   @OptionGroup var directory: DirectoryOptions
   @Option(help: ArgumentHelp("Where to listen.", valueName: "HOST:PORT")) var listen = "localhost:8080"
+  @OptionGroup var limits: LimitOptions
   @Option(help: ArgumentHelp("Write who can sign in to FILE, for scripts.", valueName: "FILE")) var credentials: String?
 
   func run() async throws {
     try await speaking {
+      guard directory.namedData != nil else {
+        throw Problem.invalid("data", "Name a directory for the sample data with --data DIR.")
+      }
       let listen = try ListenAddress(listen)
       if !Installation.exists(at: directory.data) {
-        try Installation.create(at: directory.data, keys: directory.keysDirectory, now: SystemClock().now).close()
+        try directory.create()
       }
-      let app = try directory.open(listen: listen)
+      let app = try directory.open(
+        listen: listen, mail: MailSettings(route: .mailbox), limits: try limits.settings(LimitSettings()))
       let demo = Demo(app: app, seeds: SeedList.seeds, credentialsPath: credentials)
       try await StewardServer(
         app, prepare: { DemoCommand.show(try await demo.prepare(url: listen.origin), listen.origin) }

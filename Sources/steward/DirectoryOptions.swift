@@ -1,29 +1,92 @@
 import ArgumentParser
+import Glibc
 import Platform
 import Server
 
-/// Which installation a command is about.
+/// Which installation a command is about: a directory, or the one that the configuration file names.
 struct DirectoryOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("The data directory.", valueName: "DIR"))
-  var data: String
+  @Option(name: .customLong("data"), help: ArgumentHelp("The data directory.", valueName: "DIR"))
+  var namedData: String?
 
-  @Option(help: ArgumentHelp("The directory of the keys, unless it is DIR.keys.", valueName: "DIR"))
-  var keys: String?
+  @Option(
+    name: .customLong("keys"),
+    help: ArgumentHelp("The directory of the keys, unless it is DIR.keys.", valueName: "DIR"))
+  var namedKeys: String?
 
-  var keysDirectory: String { keys ?? ServerConfiguration.defaultKeysDirectory(for: data) }
+  @Option(
+    name: .customLong("keys-replica"),
+    help: ArgumentHelp(
+      "A directory on another disk that gets every key before it is used; may be repeated. Remembered.",
+      valueName: "DIR"))
+  var namedReplicas: [String] = []
+
+  @Option(
+    name: .customLong("config"),
+    help: ArgumentHelp("The configuration file, if not \(Settings.ordinaryFile).", valueName: "FILE"))
+  var namedConfiguration: String?
+
+  func validate() throws {
+    if namedData == nil, configurationFile == nil {
+      throw ValidationError("Name the data directory with --data DIR, or a configuration file with --config FILE.")
+    }
+  }
+
+  /// A directory on the command line needs no file; without either the ordinary file counts, where there is one.
+  var configurationFile: String? {
+    if let namedConfiguration { return namedConfiguration }
+    return namedData == nil && access(Settings.ordinaryFile, R_OK) == 0 ? Settings.ordinaryFile : nil
+  }
+
+  var flags: Settings.Flags {
+    var flags = Settings.Flags()
+    flags.data = namedData
+    flags.keys = namedKeys
+    flags.keyReplicas = namedReplicas
+    return flags
+  }
+
+  /// What the file and the flags say. Only the server itself needs the secrets that the file names.
+  func settings(_ flags: Settings.Flags? = nil, withSecrets: Bool = false) throws -> Settings {
+    do {
+      return try Settings.load(configurationFile, flags: flags ?? self.flags, withSecrets: withSecrets)
+    } catch let refused as SettingsFile.Refused {
+      throw refused.problem
+    }
+  }
+
+  /// Empty if the file cannot be read; whoever opens it then says so.
+  var data: String { namedData ?? (try? settings())?.data ?? "" }
+
+  var keysDirectory: String {
+    namedKeys ?? (try? settings())?.keys ?? ServerConfiguration.defaultKeysDirectory(for: data)
+  }
+
+  /// The replicas of the key store that the flags or the file name; the key store itself remembers those it has.
+  var keysReplica: [String] { (try? settings())?.keyReplicas ?? namedReplicas }
+
+  /// Makes the installation.
+  func create() throws {
+    try Installation.create(at: data, keys: keysDirectory, replicas: keysReplica, now: SystemClock().now).close()
+  }
 
   /// The installation with everything on it, in this process.
-  func open(
-    listen: ListenAddress = ListenAddress(host: "localhost", port: 8080),
-    securityContact: String = ServerConfiguration.ordinarySecurityContact
-  ) throws -> StewardApp {
-    try StewardApp(
-      ServerConfiguration(dataDirectory: data, keysDirectory: keys, listen: listen, securityContact: securityContact))
+  func open(listen: ListenAddress? = nil, mail: MailSettings? = nil, limits: LimitSettings? = nil) throws -> StewardApp
+  {
+    var flags = flags
+    flags.listen = listen?.description
+    return try open(flags, mail: mail, limits: limits)
+  }
+
+  func open(_ flags: Settings.Flags, mail: MailSettings? = nil, limits: LimitSettings? = nil) throws -> StewardApp {
+    var configuration = try ServerConfiguration(try settings(flags))
+    if let mail { configuration.mail = mail }
+    if let limits { configuration.limits = limits }
+    return try StewardApp(configuration)
   }
 
   /// Asks the running server, or does it here where none runs.
   func ask(_ request: JSON) async throws -> JSON {
-    if let answer = try ControlClient.ask(data, request) { return try ok(answer) }
+    if namedReplicas.isEmpty, let answer = try ControlClient.ask(data, request) { return try ok(answer) }
     let app = try open()
     let answer = await ControlVerbs(app: app).answer(request)
     await app.close()

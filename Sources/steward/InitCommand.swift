@@ -8,6 +8,7 @@ struct InitCommand: AsyncParsableCommand {
     discussion: """
       Prints a link with which the owner sets a password: once, within 72 hours.
 
+      steward init --config /etc/steward/steward.yaml --tenant Acme --owner ida@acme.example
       steward init --data /srv/steward --tenant Acme --owner ida@acme.example
       """)
 
@@ -15,23 +16,38 @@ struct InitCommand: AsyncParsableCommand {
   @OptionGroup var output: OutputOptions
   @Option(help: "The first tenant's name.") var tenant: String
   @Option(help: ArgumentHelp("The owner's e-mail address.", valueName: "EMAIL")) var owner: String
-  @Option(help: ArgumentHelp("Where the server will listen.", valueName: "HOST:PORT")) var listen = "localhost:8080"
+  @Option(help: ArgumentHelp("Where the server will listen.", valueName: "HOST:PORT")) var listen: String?
+  @Option(help: ArgumentHelp("Where people will reach it, as https://….", valueName: "URL")) var origin: String?
 
   func run() async throws {
     try await speaking {
-      let listen = try ListenAddress(listen)
+      var flags = directory.flags
+      flags.listen = try listen.map { try ListenAddress($0, isProtected: true).description }
+      flags.origin = origin
       guard ControlVerbs.isAddress(owner) else {
         throw Problem.invalid("owner", "Give the owner's e-mail address such as ida@example.com.")
       }
-      try Installation.create(at: directory.data, keys: directory.keysDirectory, now: SystemClock().now).close()
-      let app = try directory.open(listen: listen)
+      let isThere = Installation.exists(at: directory.data)
+      if !isThere { try directory.create() }
+      let app: StewardApp
+      do { app = try directory.open(flags) } catch { throw isThere ? InitCommand.taken : error }
+      // An earlier try may have been interrupted: then there is at most the tenant that is named here, without anybody in it.
+      let slug = Slug.make(from: tenant)
+      if isThere, try await app.tenants.all().contains(where: { $0.slug != slug }) {
+        await app.close()
+        throw InitCommand.taken
+      }
       let answer = await ControlVerbs(app: app).answer([
         "verb": "tenant.create", "name": .string(tenant), "email": .string(owner),
       ])
       await app.close()
+      if isThere, answer["problem"] != nil { throw InitCommand.taken }
       try show(try directory.ok(answer))
     }
   }
+
+  private static let taken = Problem(
+    .conflict, "There is already an installation in this directory; choose another one with --data.")
 
   private func show(_ made: JSON) throws {
     output.print(

@@ -4,7 +4,7 @@ import Server
 
 struct TenantCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "tenant", abstract: "Keep tenants.", subcommands: [Create.self])
+    commandName: "tenant", abstract: "Keep tenants.", subcommands: [Create.self, Freeze.self, Lift.self])
 
   struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,6 +29,45 @@ struct TenantCommand: AsyncParsableCommand {
             Made the tenant \(made["slug"]?.string ?? ""). Its owner sets a password, once, within 72 hours:
               \(made["setup_link"]?.string ?? "")
             """)
+      }
+    }
+  }
+}
+
+extension TenantCommand {
+  struct Freeze: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Freeze a tenant: no background work, nothing leaves, no changes; also beside a running server.",
+      discussion: "steward tenant freeze --data /srv/steward --tenant acme --reason 'court order 12/26'")
+
+    @OptionGroup var directory: DirectoryOptions
+    @OptionGroup var output: OutputOptions
+    @Option(help: "The tenant's name in addresses.") var tenant: String
+    @Option(help: "Why; its people see it on every page.") var reason: String
+
+    func run() async throws {
+      try await speaking {
+        let frozen = try await directory.ask([
+          "verb": "tenant.freeze", "tenant": .string(tenant), "reason": .string(reason),
+        ])
+        output.print(frozen, text: "The tenant \(tenant) is frozen. `steward tenant lift` ends it.")
+      }
+    }
+  }
+
+  struct Lift: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Lift a tenant's freeze; also beside a running server.",
+      discussion: "steward tenant lift --data /srv/steward --tenant acme")
+
+    @OptionGroup var directory: DirectoryOptions
+    @OptionGroup var output: OutputOptions
+    @Option(help: "The tenant's name in addresses.") var tenant: String
+
+    func run() async throws {
+      try await speaking {
+        let lifted = try await directory.ask(["verb": "tenant.lift", "tenant": .string(tenant)])
+        output.print(lifted, text: "The freeze of the tenant \(tenant) is lifted.")
       }
     }
   }

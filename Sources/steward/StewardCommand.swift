@@ -18,6 +18,7 @@ struct StewardCommand: AsyncParsableCommand {
     version: StewardVersion.current,
     subcommands: [
       InitCommand.self, ServeCommand.self, DemoCommand.self, TenantCommand.self, TokenCommand.self,
-      VendorsCommand.self, AuditCommand.self, ProveCommand.self, VersionCommand.self,
+      VendorsCommand.self, SubprocessorCommand.self, KeysCommand.self, AuditCommand.self, BackupCommand.self,
+      BackupCommand.Restore.self, ProveCommand.self, ConfigCommand.self, DoctorCommand.self, VersionCommand.self,
     ])
 }

@@ -1,0 +1,317 @@
+import ArgumentParser
+import Backup
+import Custody
+import Foundation
+import Glibc
+import Platform
+import Server
+
+struct BackupCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "backup", abstract: "Make, list and verify backups, and restore one.",
+    discussion: """
+      A place is a directory on another disk or machine. The first backup there is a base; those of the next 20 hours are increments of it.
+      The keys are in no backup: a restore needs the recovery kit or the key store.
+
+      steward backup create --data /srv/steward --to /mnt/backup/steward
+      steward backup verify /mnt/backup/steward --data /srv/steward
+      steward restore --from /mnt/backup/steward --data /srv/again --recovery kit.txt
+      """,
+    subcommands: [Create.self, List.self, Verify.self, Restore.self])
+}
+
+/// A place that is read; refused unless it is there.
+private func existing(_ path: String) throws -> DirectoryPlace {
+  let place = try DirectoryPlace(path)
+  guard place.exists else {
+    throw Problem(.unavailable, "There is no directory \(path); name the one that `steward backup create` wrote to.")
+  }
+  return place
+}
+
+private func name(_ text: String?) throws -> BackupID? {
+  guard let text else { return nil }
+  guard let id = BackupID(text) else {
+    throw Problem.invalid("backup", "A backup's name has 26 letters and digits; see `steward backup list`.")
+  }
+  return id
+}
+
+/// Runs a body that reads a place: damage is a finding (1), a place that cannot be read is unusable (2).
+private func reading(_ body: () async throws -> Void) async throws {
+  try await speaking {
+    do { try await body() } catch let damage as Damage {
+      Terminal.say("steward: the backup is damaged: \(damage.reason)")
+      throw ExitCodes.refused
+    } catch let error as DurableFile.FileError {
+      throw Problem(.unavailable, "The files cannot be read or written: \(error)")
+    } catch let problem as Problem where problem.code == .tooLarge {
+      Terminal.say("steward: \(problem.message)")
+      throw ExitCodes.refused
+    }
+  }
+}
+
+// MARK: - Create
+
+extension BackupCommand {
+  struct Create: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Back up the installation, or one tenant; also beside a running server.",
+      discussion: """
+        Exit codes: 0 the backup is durable; 1 refused; 2 unusable directory or place.
+
+        steward backup create --data /srv/steward --to /mnt/backup/steward
+        steward backup create --data /srv/steward --to /mnt/hand-over --tenant acme
+        """)
+
+    @OptionGroup var directory: DirectoryOptions
+    @OptionGroup var output: OutputOptions
+    @Option(help: ArgumentHelp("The place: a directory on another disk or machine.", valueName: "PLACE")) var to: String
+    @Option(help: ArgumentHelp("Only this tenant, with the installation's own.", valueName: "SLUG")) var tenant: String?
+    @Flag(help: "Make a base even if an increment would do.") var base = false
+
+    func run() async throws {
+      try await speaking {
+        let place = to.hasPrefix("/") ? to : FileManager.default.currentDirectoryPath + "/" + to
+        var request: [String: JSON] = ["verb": "backup.create", "to": .string(place), "base": .bool(base)]
+        if let tenant { request["tenant"] = .string(tenant) }
+        let made = try await directory.ask(.object(request))
+        let kind = made["base"]?.bool == true ? "base" : "increment"
+        output.print(
+          made,
+          text: """
+            Made \(made["backup"]?.string ?? "") (\(kind)): \(made["tenants"]?.integer ?? 0) tenants, \
+            \(made["bytes"]?.integer ?? 0) bytes sealed.
+            """)
+      }
+    }
+  }
+}
+
+// MARK: - List
+
+extension BackupCommand {
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "List the backups of a place with their age, newest last. Reads manifests only.",
+      discussion: "steward backup list /mnt/backup/steward")
+
+    @Argument(help: ArgumentHelp("The place.", valueName: "PLACE")) var place: String
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      try await reading {
+        let overview = try PlaceOverview(try existing(place))
+        let now = SystemClock().now
+        let items = overview.manifests.map(\.manifest)
+        output.print(
+          ["backups": .array(items.map { json($0, now) })],
+          text: items.isEmpty ? "There is no backup here." : items.map { text($0, now) }.joined(separator: "\n"))
+      }
+    }
+
+    private func json(_ manifest: Manifest, _ now: Instant) -> JSON {
+      [
+        "backup": .string(manifest.backup.text), "made": .string(manifest.made.description),
+        "age_seconds": .integer(age(manifest, now)), "number": .integer(manifest.number),
+        "base": .bool(manifest.isBase), "continues": JSON(manifest.parent?.backup.text), "key": .string(manifest.keyID),
+        "scope": .string(scope(manifest)),
+      ]
+    }
+
+    private func text(_ manifest: Manifest, _ now: Instant) -> String {
+      let kind = manifest.isBase ? "base     " : "increment"
+      return "\(manifest.backup)  \(manifest.made)  \(words(age(manifest, now)))  \(kind)  \(scope(manifest))"
+    }
+
+    private func scope(_ manifest: Manifest) -> String {
+      if case .tenant(let id) = manifest.scope { "tenant \(id)" } else { "all" }
+    }
+
+    private func age(_ manifest: Manifest, _ now: Instant) -> Int64 {
+      max(0, (now.milliseconds - manifest.made.milliseconds) / 1_000)
+    }
+
+    private func words(_ seconds: Int64) -> String {
+      let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60)
+      return days > 0 ? "\(days) d \(hours) h old" : hours > 0 ? "\(hours) h \(minutes) min old" : "\(minutes) min old"
+    }
+  }
+}
+
+// MARK: - Verify
+
+extension BackupCommand {
+  struct Verify: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Verify a place, or the chain up to one backup.",
+      discussion: """
+        Without keys it compares every byte with what the installation signed. With a recovery kit, or beside a data directory with its keys, it
+        opens every object and compares every row and every log with what was signed, and tells if the newest backup is missing.
+        Exit codes: 0 good; 1 not good; 2 nothing to verify.
+
+        steward backup verify /mnt/backup/steward
+        steward backup verify /mnt/backup/steward --recovery kit.txt
+        steward backup verify /mnt/backup/steward --data /srv/steward
+        """)
+
+    @Argument(help: ArgumentHelp("The place.", valueName: "PLACE")) var place: String
+    @Argument(help: ArgumentHelp("One backup; all if left out.", valueName: "NAME")) var backup: String?
+    @Option(help: ArgumentHelp("The recovery kit.", valueName: "FILE")) var recovery: String?
+    @Option(help: ArgumentHelp("The data directory that was backed up.", valueName: "DIR")) var data: String?
+    @Option(help: ArgumentHelp("The directory of its keys, unless it is DIR.keys.", valueName: "DIR")) var keys: String?
+    @Option(help: ArgumentHelp("The installation's verifier key, as in steward.vkey.", valueName: "FILE")) var key:
+      String?
+    @OptionGroup var output: OutputOptions
+
+    func run() async throws {
+      try await reading {
+        let place = try existing(place)
+        let trust = try Trust(recovery: recovery, data: data, keys: keys, key: key)
+        var verification = BackupVerification(place, pinned: trust.pinned, keyring: trust.keyring)
+        var report = try verification.run(only: try name(backup))
+        if let data { try report.compare(withRecordOf: data, in: place) }
+        show(report)
+        if !report.isGood { throw ExitCodes.refused }
+      }
+    }
+
+    private func show(_ report: BackupVerification.Report) {
+      let findings = report.findings.map { "  \($0.backup?.text ?? "place"): \($0.reason)" }
+      let depth =
+        report.isOpened
+        ? "opened, \(report.rows) rows and \(report.entries) entries compared" : "not opened: no key was given"
+      let signer = report.isPinned ? "" : "\nsigner not identified: name it with --key, --data or --recovery"
+      let unfinished =
+        report.unfinished > 0
+        ? "\n\(report.unfinished) objects of a backup that was broken off; the next one removes them" : ""
+      output.print(
+        [
+          "good": .bool(report.isGood), "backups": .integer(Int64(report.backups.count)),
+          "newest": JSON(report.backups.last?.made.description), "bytes": .integer(report.bytes),
+          "opened": .bool(report.isOpened), "signer_identified": .bool(report.isPinned),
+          "findings": .array(
+            report.findings.map { ["backup": JSON($0.backup?.text), "reason": .string($0.reason)] }),
+        ],
+        text: """
+          \(report.backups.count) backups, \(report.bytes) bytes; \(depth)\(signer)\(unfinished)
+          \((findings + [report.isGood ? "good" : "NOT GOOD"]).joined(separator: "\n"))
+          """)
+    }
+  }
+
+  /// What a verification may lean on.
+  private struct Trust {
+    var pinned: VerifierKey?
+    var keyring: BackupKeyring?
+
+    init(recovery: String?, data: String?, keys: String?, key: String?) throws {
+      if let data {
+        let directory = keys ?? ServerConfiguration.defaultKeysDirectory(for: data)
+        pinned = try Trust.verifierKey(at: data + "/steward.vkey")
+        let provider = try FileKeyProvider(path: directory + "/root.key", dataDirectory: data)
+        keyring = BackupKeyring(root: try provider.rootKey())
+      }
+      if let recovery {
+        let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
+        pinned = try? VerifierKey(parsing: kit.verifierKey)
+        keyring = BackupKeyring(root: kit.rootKey)
+      }
+      if let key { pinned = try Trust.verifierKey(at: key) }
+    }
+
+    private static func verifierKey(at path: String) throws -> VerifierKey {
+      guard let bytes = try? DurableFile.read(path),
+        let key = try? VerifierKey(parsing: String(decoding: bytes, as: UTF8.self))
+      else { throw Problem(.unavailable, "There is no verifier key at \(path).") }
+      return key
+    }
+  }
+}
+
+// MARK: - Restore
+
+extension BackupCommand {
+  struct Restore: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      abstract: "Rebuild the installation, or one tenant of it, in a new directory.",
+      discussion: """
+        Ends only if every row, entry and signature is as it was signed. The keys come from the places that the recovery kit names, or from
+        --keys; a restore that was broken off can be repeated.
+        Exit codes: 0 restored; 1 the backup is not good, or was refused; 2 unusable place, directory or kit.
+
+        steward restore --from /mnt/backup/steward --data /srv/again --recovery kit.txt
+        steward restore --from /mnt/backup/steward --data /srv/acme --recovery kit.txt --tenant acme
+        """)
+
+    @Option(help: ArgumentHelp("The place.", valueName: "PLACE")) var from: String
+    @Option(help: ArgumentHelp("The new data directory: missing or empty.", valueName: "NEWDIR")) var data: String
+    @Option(help: ArgumentHelp("The recovery kit.", valueName: "FILE")) var recovery: String?
+    @Option(
+      help: ArgumentHelp(
+        "The new directory's keys, unless NEWDIR.keys. Keys that lie there are used; nothing else may run on them.",
+        valueName: "DIR"))
+    var keys: String?
+    @Option(help: ArgumentHelp("Read the old keys here, not where the kit says.", valueName: "DIR")) var keysFrom:
+      [String] = []
+    @Option(help: ArgumentHelp("Only this tenant, with the installation's own.", valueName: "SLUG")) var tenant: String?
+    @Option(help: ArgumentHelp("An earlier backup than the newest.", valueName: "NAME")) var backup: String?
+    @OptionGroup var output: OutputOptions
+
+    private var keysDirectory: String { keys ?? ServerConfiguration.defaultKeysDirectory(for: data) }
+
+    func run() async throws {
+      try await reading {
+        let place = try existing(from)
+        let backup = try name(backup)
+        guard !Installation.exists(at: data) else {
+          throw Problem(.unavailable, "There is already an installation in this directory; name a new one with --data.")
+        }
+        try prepareKeys()
+        let report = try await Backup.Restore(
+          from: place, to: data, keys: keysDirectory, opening: { try StewardApp.ledger(of: $0) }
+        ).run(backup: backup, slug: tenant)
+        show(report)
+      }
+    }
+
+    /// The keys of today in a directory of their own: copied beside, then renamed, so that a copy that was broken off is begun again.
+    private func prepareKeys() throws {
+      if access(keysDirectory + "/root.key", F_OK) == 0 { return }
+      guard let recovery else {
+        throw Problem.invalid("recovery", "Name the recovery kit with --recovery, or the key store with --keys.")
+      }
+      let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
+      let copy = keysDirectory + ".restoring"
+      if access(copy, F_OK) == 0 { try FileManager.default.removeItem(atPath: copy) }
+      try kit.makeKeyStore(at: copy, from: keysFrom.isEmpty ? nil : keysFrom)
+      guard rename(copy, keysDirectory) == 0 else {
+        throw Problem(.unavailable, "The directory \(keysDirectory) is not empty; name another one with --keys.")
+      }
+      try DurableFile.syncDirectory(of: keysDirectory)
+    }
+
+    private func show(_ report: Backup.Restore.Report) {
+      let tenants = report.tenants.map { "  \($0.slug): log of \($0.size) entries" }
+      output.print(
+        [
+          "backup": .string(report.backup.text), "made": .string(report.made.description),
+          "rows": .integer(report.rows), "entries": .integer(report.entries),
+          "tenants": .array(
+            report.tenants.map { tenant in
+              [
+                "tenant": .string(tenant.id.text), "slug": .string(tenant.slug), "size": .integer(tenant.size),
+                "checkpoint": JSON(tenant.checkpoint),
+              ]
+            }),
+        ],
+        text: """
+          Restored \(report.backup), made \(report.made), to \(data): every row, entry and signature is as it was signed.
+          \(tenants.joined(separator: "\n"))
+          What was written after that moment is lost. If receipts were given out since, the logs' later entries are missing: this restore is
+          on the record of each tenant (restore.complete), and what the old checkpoints covered beyond it can be told by whoever holds them.
+          """)
+    }
+  }
+}
