@@ -3,6 +3,7 @@ import Foundation
 import Logging
 import Platform
 import Server
+import Synchronization
 
 /// A whole installation for one test: the real application on a temporary directory, with a clock that stands still and people
 /// who are always the same.
@@ -17,6 +18,7 @@ package final class House: Sendable {
   package let app: StewardApp
   package let clock: FixedClock
   package let directory: String
+  private let successor = Mutex<StewardApp?>(nil)
   package let acme: TenantProfile
   package let globex: TenantProfile
   /// Manager.
@@ -34,17 +36,17 @@ package final class House: Sendable {
   /// Nobody.
   package var stranger: Guest { Guest(app: app, name: "stranger", id: nil, token: nil) }
 
-  package static func open() async throws -> House {
+  package static func open(mail: MailSettings = MailSettings(), logger: Logger? = nil) async throws -> House {
     let directory = try temporaryDirectory()
     let clock = FixedClock(beginning)
     let data = directory + "/data"
     try Installation.create(at: data, keys: data + ".keys", now: clock.now).close()
-    var logger = StewardApp.logger()
-    logger.logLevel = .critical
-    let app = try StewardApp(
-      ServerConfiguration(
-        dataDirectory: data, keysDirectory: nil, listen: ListenAddress(host: "localhost", port: 8080)),
-      clock: clock, logger: logger)
+    var quiet = StewardApp.logger()
+    quiet.logLevel = .critical
+    var configuration = ServerConfiguration(
+      dataDirectory: data, keysDirectory: nil, listen: ListenAddress(host: "localhost", port: 8080))
+    configuration.mail = mail
+    let app = try StewardApp(configuration, clock: clock, logger: logger ?? quiet)
     return try await House(app: app, clock: clock, directory: directory)
   }
 
@@ -79,10 +81,20 @@ package final class House: Sendable {
     try await app.accounts.setPassword(acme.id, id, password, by: House.actor)
   }
 
+  /// The same directory in a new life of the process. The house itself must not be used from then on, but to leave it.
+  package func reopened() async throws -> StewardApp {
+    await app.close()
+    var logger = StewardApp.logger()
+    logger.logLevel = .critical
+    let next = try StewardApp(app.configuration, clock: clock, logger: logger)
+    successor.withLock { $0 = next }
+    return next
+  }
+
   /// Closes the application and removes its directory.
   package func leave() {
-    Task { [app, directory] in
-      await app.close()
+    Task {
+      await (successor.withLock { $0 } ?? app).close()
       removeTree(directory)
     }
   }

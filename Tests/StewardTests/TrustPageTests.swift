@@ -24,7 +24,9 @@ struct TrustPageTests {
     #expect(promises.map { $0["id"]?.string } == Catalogue.inOrder.map(\.id))
     let members: Set<String> = ["id", "class", "sentence", "state", "reason", "checked_at", "expires_at", "evidence"]
     for promise in promises {
-      #expect(Set(promise.object?.keys.map(\.self) ?? []) == members)
+      // Beside what a freeze stops stands what goes on.
+      let own = members.union(promise["id"]?.string == "A44" ? ["goes_on"] : [])
+      #expect(Set(promise.object?.keys.map(\.self) ?? []) == own)
       #expect(promise["reason"]?.string?.isEmpty == false)
       #expect(promise["sentence"]?.string?.contains("{") == false, "a hole was left open")
     }

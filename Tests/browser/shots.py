@@ -12,12 +12,17 @@ def take(running, demo):
         "vendors": "/vendors", "import": "/vendors/import", "vendor": f"/vendors/{vendor}", "cases": "/cases",
         "case-open": f"/cases/{cases['open']}", "case-certified": f"/cases/{cases['certified']}", "audit": "/audit",
     }
-    public = {"sign-in": "/t/acme", "trust": "/trust"}
+    owned = {
+        "jobs": "/jobs", "freeze": "/freeze", "mail": "/mail", "mailbox": "/mailbox", "subprocessors": "/subprocessors",
+        "leave": "/subprocessors/leave",
+    }
+    public = {"sign-in": "/t/acme", "trust": "/trust", "providers": "/trust/subprocessors", "status": "/status"}
     for size, viewport in (("wide", WIDE), ("phone", PHONE)):
         for dark in (False, True):
             shade = f"{size}-{'dark' if dark else 'light'}"
             shoot(Visitor(running, demo, viewport=viewport, dark=dark), public, shade)
             shoot(Visitor(running, demo, viewport=viewport, dark=dark).sign_in("manager"), pages, shade)
+            shoot(Visitor(running, demo, viewport=viewport, dark=dark).sign_in("owner"), owned, shade)
 
 
 def shoot(visitor, pages, shade):

@@ -145,7 +145,7 @@ def everything_linked(running, demo, role, limit=60):
 def links(visitor):
     """Same-origin pages; downloads and machine-readable answers are not pages."""
     hrefs = visitor.page.eval_on_selector_all("a[href]:not([download])", "all => all.map(a => a.href)")
-    skip = re.compile(r"/v1/|\.json|\.jsonl|\.txt|\.zip|\.vkey|/evidence/|/export")
+    skip = re.compile(r"/v1/|\.json|\.jsonl|\.txt|\.zip|\.vkey|\.atom|/evidence/|/export")
     return [h.split("#")[0] for h in hrefs if h.startswith(visitor.demo.url) and not skip.search(h)]
 
 

@@ -12,12 +12,19 @@ import steward
 
 # The order in which they are played.
 import commands  # noqa: F401
+import install  # noqa: F401
 import job  # noqa: F401
 import sample  # noqa: F401
 import refusals  # noqa: F401
+import providers  # noqa: F401
 import markers  # noqa: F401
 import tampering  # noqa: F401
+import keys  # noqa: F401
+import tls  # noqa: F401
+import mail  # noqa: F401
 import crash  # noqa: F401
+import jobs  # noqa: F401
+import backups  # noqa: F401
 
 
 def main() -> int:

@@ -6,8 +6,12 @@ import subprocess
 from expect import expect, scenario
 from steward import ROOT, STEWARD
 
-COMMANDS = ["", "init", "serve", "demo", "tenant", "tenant create", "token", "token create", "vendors", "vendors import", "audit",
-            "audit verify", "prove", "version"]
+COMMANDS = ["", "init", "serve", "demo", "tenant", "tenant create", "token", "token create", "vendors", "vendors import", "subprocessor",
+            "subprocessor add", "subprocessor list", "subprocessor announce", "subprocessor activate", "subprocessor suspend",
+            "subprocessor end", "keys",
+            "keys recovery", "keys recovery make", "keys recovery check", "keys replicate", "keys forget", "audit",
+            "audit verify", "audit rebuild", "backup", "backup create", "backup list", "backup verify", "restore", "prove", "config",
+            "config check", "config example", "doctor", "version"]
 GOLDEN = ROOT / "Tests/Golden/help.txt"
 
 

@@ -6,7 +6,8 @@ import time
 from expect import expect, expect_equal, expect_status, scenario
 from steward import Demo
 
-PROVEN = set("F10 F15 F29 F30 F31 F71 A10 A14 A15 A20 A21 A43 A54 A57 A58".split())
+#: What a demo can prove: it has no TLS, no place for backups, and with the rate of these scenarios no burst is refused.
+PROVEN = set("F10 F15 F23 F29 F30 F31 F53 F54 F55 F71 A9 A10 A14 A15 A20 A21 A36 A37 A43 A44 A54 A57 A58".split())
 DECLARED = set("F35 F64 F66 A50 A51 A52".split())
 NOT_APPLICABLE = set("A1 A28".split())
 
@@ -30,7 +31,7 @@ def content_of(demo):
     return len(manager.items("/v1/vendors")), sorted(case["state"] for case in manager.items("/v1/cases"))
 
 
-@scenario("within 20 s of the start fifteen promises read proven, and no other does")
+@scenario("within 20 s of the start every promise that a demo can prove reads proven, and no other does")
 def promises():
     with Demo() as demo:
         ready = time.monotonic()

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import time
@@ -20,6 +21,8 @@ SAMPLE_REGISTER = ROOT / "Examples" / "vendors.csv"
 REAL_REGISTER = ROOT.parent / "shared" / "data" / "vendors.csv"
 
 START_SECONDS = 30
+#: Whom clients believe; a scenario adds the authority of its own certificate.
+TRUST = ssl.create_default_context()
 
 
 @dataclass
@@ -53,7 +56,7 @@ class Client:
         for attempt in (1, 2):
             fresh = self.connection is None
             if fresh:
-                self.connection = http.client.HTTPConnection(self.parts.hostname, self.parts.port, timeout=120)
+                self.connection = self.connected()
             try:
                 self.connection.request(method, path, body=body, headers=headers)
                 response = self.connection.getresponse()
@@ -66,6 +69,11 @@ class Client:
                 # A kept connection may have been closed while idle; a read is then tried once more, a write never.
                 if fresh or attempt == 2 or method != "GET":
                     raise
+
+    def connected(self):
+        if self.parts.scheme == "https":
+            return http.client.HTTPSConnection(self.parts.hostname, self.parts.port, timeout=120, context=TRUST)
+        return http.client.HTTPConnection(self.parts.hostname, self.parts.port, timeout=120)
 
     def close(self):
         if self.connection:
@@ -106,14 +114,17 @@ class Client:
 class Demo:
     """`steward demo` on a free port with a data directory of its own. Everything that it writes lies below `self.home`."""
 
-    def __init__(self, home=None, binary=STEWARD):
+    #: Requests per second that one token may send: scenarios hammer with one, and that is not what they are about.
+    rate = 100_000
+
+    def __init__(self, home=None, binary=STEWARD, options=()):
         self.temporary = None if home else tempfile.TemporaryDirectory(prefix="steward-e2e-")
         self.home = Path(home or self.temporary.name)
         self.data, self.keys = self.home / "data", self.home / "data.keys"
         self.credentials_file, self.log = self.home / "credentials.json", self.home / "server.log"
         self.tmp = self.home / "tmp"
         self.tmp.mkdir(parents=True, exist_ok=True)
-        self.binary, self.port, self.process = binary, free_port(), None
+        self.binary, self.port, self.process, self.options = binary, free_port(), None, options
 
     def __enter__(self):
         return self.start()
@@ -130,7 +141,8 @@ class Demo:
     def start(self):
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.binary, "demo", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--credentials", self.credentials_file],
+                [self.binary, "demo", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--rate", str(self.rate),
+                 "--credentials", self.credentials_file, *self.options],
                 stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(self.tmp)})
         self.wait_until_ready()
         return self
