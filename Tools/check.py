@@ -1,7 +1,8 @@
 """What `make check` does, in order. Each step's output is shown as it comes; the totals are the last lines.
 
 The steps after a failed build are skipped; any other failure lets the rest run, so that one look shows everything.
-`--long` lets the end-to-end tests take longer: more kills, more changed bits."""
+`--long` lets the end-to-end tests take longer (more kills, more changed bits), fails a disk at every one of its operations and fuzzes
+each reader for minutes, then runs the tests of what is stored under the thread and the address sanitizer."""
 
 import os
 from pathlib import Path
@@ -94,6 +95,25 @@ def counted(step, *command, **environment):
     return passed, failed
 
 
+#: What is under the sanitizers: the write path and everything below it.
+SANITIZED = r"^(CustodyTests|LedgerTests|BackupTests)\."
+
+
+def sanitized(step, kind):
+    """Builds everything once more with the `thread` or `address` sanitizer, in a place of its own, and runs the tests of what is stored."""
+    place = ROOT / ".build" / f"{kind}-sanitizer"
+    options = [f"--sanitize={kind}", "--scratch-path", place]
+    if not step.run("swift", "build", "--build-tests", *options):
+        step.detail = "does not build"
+        return
+    # What Swift's runtime and SQLite never give back at the end is no leak of ours.
+    ended_well = step.run("swift", "test", "--skip-build", *options, "--filter", SANITIZED, ASAN_OPTIONS="detect_leaks=0",
+                          TSAN_OPTIONS=f"suppressions={ROOT / 'Tests' / 'thread-sanitizer.txt'}")
+    reports = len(re.findall(r"(?:WARNING|ERROR): \w+Sanitizer", step.output))
+    step.ok = ended_well and reports == 0
+    step.detail = f"{reports} reports"
+
+
 def browser_command():
     subprocess.run([ROOT / "Tools" / "venv.sh"], check=True)
     return [ROOT / ".build" / "venv" / "bin" / "python", "Tests/browser"]
@@ -114,7 +134,12 @@ def main() -> int:
         before = tracked()
         totals["tests"] = test_step(step("tests"))
         golden_step(step("golden"), before)
+        subprocess.run([ROOT / "Tools" / "venv.sh"], check=True)
         totals["e2e"] = counted(step("e2e"), sys.executable, "Tests/e2e", *(["--long"] if long else []))
+        totals["faults"] = counted(step("faults"), sys.executable, "Tests/faults", *(["--long"] if long else []))
+        totals["fuzz"] = counted(step("fuzz"), sys.executable, "Tests/fuzz", *(["--long"] if long else []))
+        for kind in ("thread", "address") if long else ():
+            sanitized(step(kind), kind)
         totals["browser"] = counted(step("browser"), *browser_command())
 
     print("\n== result")

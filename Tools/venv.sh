@@ -1,12 +1,16 @@
 #!/bin/sh
-# Makes .build/venv with what the browser tests need from PyPI. Nothing is installed into the system.
+# Makes .build/venv with what the tests need from PyPI. Nothing is installed into the system.
+#
+#   Tools/venv.sh              everything
+#   Tools/venv.sh SUITE        what Tests/SUITE/requirements.txt names
 set -eu
 cd "$(dirname "$0")/.."
-wanted=Tests/browser/requirements.txt
-stamp=.build/venv/requirements.txt
-if cmp -s "$wanted" "$stamp"; then exit 0; fi
-
 mkdir -p .build
-python3 -m venv .build/venv
-.build/venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
-cp "$wanted" "$stamp"
+test -x .build/venv/bin/pip || python3 -m venv .build/venv
+for suite in "${1:-browser}" "${1:-e2e}"; do
+  wanted=Tests/$suite/requirements.txt
+  stamp=.build/venv/$suite-requirements.txt
+  if cmp -s "$wanted" "$stamp"; then continue; fi
+  .build/venv/bin/pip install --quiet --disable-pip-version-check --requirement "$wanted"
+  cp "$wanted" "$stamp"
+done

@@ -12,6 +12,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from backups import fill, measure_backups
+from neighbour import neighbour
 from quiet import Quiet
 from servers import Baseline, Client, Demo, RELEASE, ROOT, forget_peak, memory_mib, wait_for
 
@@ -75,7 +77,8 @@ def start_time(demo, quiet, times=5):
     for _ in range(times):
         demo.stop()
         demo.process = subprocess.Popen(
-            [demo.binary, "demo", "--data", demo.data, "--listen", f"127.0.0.1:{demo.port}", "--credentials", demo.credentials_file],
+            [demo.binary, "demo", "--data", demo.data, "--listen", f"127.0.0.1:{demo.port}", "--rate", str(demo.rate),
+             "--credentials", demo.credentials_file],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seen.append(wait_for(demo.port, "/readyz"))
     return statistics.median(seen), calm
@@ -120,6 +123,13 @@ def ledger_alone(home, quiet, table):
         table.add(name, figure["value"], figure["unit"], calm and quiet.check(), figure.get("baseline"))
 
 
+def beside_a_hammer(demo, quiet, table, options, name):
+    calm = quiet.check()
+    alone, beside = neighbour(demo, ROOT / "Tools/bench/create.lua", options.seconds)
+    for percentile, was, now in zip(("p50", "p99"), alone, beside):
+        table.add(f"another tenant beside {name}, {percentile}", now, "ms", calm, was)
+
+
 def measure(options, home):
     quiet, table = Quiet(home), Table()
     baseline, demo = Baseline(home / "plain"), Demo(home / "steward", binary=RELEASE / "steward")
@@ -135,6 +145,14 @@ def measure(options, home):
         table.add("create over HTTP, p50", ours["p50_ms"], "ms", calm, plain["p50_ms"])
         table.add("create over HTTP, p99", ours["p99_ms"], "ms", calm, plain["p99_ms"])
         baseline.stop()
+        beside_a_hammer(demo, quiet, table, options, "64 writers")
+        demo.stop()
+        demo.rate = 200
+        demo.start()
+        beside_a_hammer(demo, quiet, table, options, "64 refused")
+        demo.stop()
+        demo.rate = 100_000
+        demo.start()
         ledger_alone(home / "ledger", quiet, table)
         table.add("memory idle", idle, "MiB", start_calm, plain_idle)
         table.add("start to first answer", start, "ms", start_calm)
@@ -143,6 +161,9 @@ def measure(options, home):
         calm = quiet.check()
         table.add("peak memory, 100 MB evidence file", peak_of_evidence(demo), "MiB", calm)
         table.add("peak memory, 100,000-line CSV", peak_of_import(demo), "MiB", calm)
+        fill(demo)
+        demo.stop()
+        measure_backups(demo, home, quiet, table)
     finally:
         demo.stop()
         if baseline.process and baseline.process.poll() is None:

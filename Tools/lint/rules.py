@@ -16,8 +16,21 @@ NO_DISK_NO_CLOCK = {"TransparencyLog": re.compile(r"^(FoundationEssentials|Glibc
 #: The only targets that see a database connection (the baseline of the bench is a server of its own).
 DATABASE = {"Storage", "Ledger", "steward-bench"}
 
-#: Where a connection to somewhere else may be made: the command line, which is a client of the HTTP API, and the bench.
-CALLERS = ("Sources/steward/", "Sources/steward-bench/")
+#: Where a connection to somewhere else may be made: the mechanics behind the gate; the command line, which is a client of the
+#: HTTP API; and the bench.
+CALLERS = ("Sources/Egress/", "Sources/steward/", "Sources/steward-bench/")
+
+#: What opens a connection, or asks somebody else where to: URL sessions, NIO's and AsyncHTTPClient's clients, curl, sockets, name servers.
+OPENS_CONNECTION = (
+    r"\bURLSession\b|\bFoundationNetworking\b|\bAsyncHTTPClient\b|\bHTTPClient\b"
+    r"|\b(?:Client|DatagramClient|NIOTSConnection)Bootstrap\b|\bNIORawSocketBootstrap\b|\bNIOPipeBootstrap\b|\bDatagramBootstrap\b"
+    r"|\bCCurl\b|\bcurl_easy_\w+|\bcurl_multi_\w+|\bsteward_curl_\w+"
+    r"|(?<![\w.])(?:(?:Glibc|Musl|Darwin)\.)?(?:connect|socket|socketpair|sendto|sendmsg|getaddrinfo|gethostbyname\w*|getnameinfo|res_\w+)\(")
+
+#: Who may speak to those mechanics: the gate, which asks first and writes down, what goes through it, and what reads its values
+#: from the configuration.
+GATE = ("Sources/Platform/Egress/", "Sources/Platform/Outbox/SMTPTransport.swift", "Sources/Server/Settings/SettingsMapping.swift",
+        "Sources/Server/Doctor/Diagnosis.swift")
 
 LONGEST_FUNCTION = 70
 
@@ -85,9 +98,18 @@ def unexplained_escape(source, package):
 @rule("outbound-call")
 def outbound_call(source, package):
     if source.path.startswith("Sources/") and not source.path.startswith(CALLERS):
-        yield from matches(
-            source, source.code, r"\bURLSession\b|\bFoundationNetworking\b|\bAsyncHTTPClient\b|\bClientBootstrap\b|\bHTTPClient\b|(?<![\w.])connect\(",
-            "`{}`: nothing leaves the process outside the places listed in Tools/lint/rules.py")
+        yield from matches(source, source.code, OPENS_CONNECTION,
+                           "`{}`: nothing leaves the process but through the gate (Sources/Platform/Egress)")
+
+
+@rule("around-the-gate")
+def around_the_gate(source, package):
+    if source.path.startswith("Sources/") and not source.path.startswith(CALLERS + GATE):
+        for line, name in source.imports():
+            if name == "Egress":
+                yield line, f"{source.target} imports Egress: ask the gate (`services.egress`), which writes down what leaves"
+        yield from matches(source, source.code, r"\bEgressClient\b|\bSMTPCall\b|\bHTTPCall\b",
+                           "`{}`: ask the gate (`services.egress`), which writes down what leaves")
 
 
 @rule("inline-style-or-script")
