@@ -36,7 +36,9 @@ package final class House: Sendable {
   /// Nobody.
   package var stranger: Guest { Guest(app: app, name: "stranger", id: nil, token: nil) }
 
-  package static func open(mail: MailSettings = MailSettings(), logger: Logger? = nil) async throws -> House {
+  package static func open(
+    mail: MailSettings = MailSettings(), backsUp: Bool = false, logger: Logger? = nil
+  ) async throws -> House {
     let directory = try temporaryDirectory()
     let clock = FixedClock(beginning)
     let data = directory + "/data"
@@ -46,6 +48,10 @@ package final class House: Sendable {
     var configuration = ServerConfiguration(
       dataDirectory: data, keysDirectory: nil, listen: ListenAddress(host: "localhost", port: 8080))
     configuration.mail = mail
+    if backsUp {
+      configuration.backups = BackupSettings(place: directory + "/place")
+      try FileManager.default.createDirectory(atPath: directory + "/place", withIntermediateDirectories: false)
+    }
     let app = try StewardApp(configuration, clock: clock, logger: logger ?? quiet)
     return try await House(app: app, clock: clock, directory: directory)
   }

@@ -398,6 +398,7 @@ if LONG:
                     ["testssl", "--quiet", "--color", "0", "--warnings", "off", "--add-ca", served.home / "ca.pem", "--jsonfile", report,
                      f"localhost:{served.port}"], capture_output=True, timeout=900)
                 found = json.loads(report.read_text())
-                bad = [f for f in found if f["severity"] in ("MEDIUM", "HIGH", "CRITICAL") and not f["id"].startswith(("cert", "DNS_CAA", "OCSP"))]
+                # Where every suite is good the client may choose: Mozilla's intermediate configuration says the same.
+                bad = [f for f in found if f["id"] != "cipher_order" and f["severity"] in ("MEDIUM", "HIGH", "CRITICAL") and not f["id"].startswith(("cert", "DNS_CAA", "OCSP"))]
                 expect_equal(bad, [], "findings")
                 expect(len(found) > 50, "testssl.sh found almost nothing to say")
