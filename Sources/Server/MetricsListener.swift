@@ -28,8 +28,9 @@ enum MetricsListener {
 
   /// Whoever scrapes may call this machine by any name.
   static func answer(_ incoming: Incoming, _ settings: Settings.Metrics, _ app: StewardApp) async -> Web.Response {
-    let networks = settings.allow.compactMap { Network($0) } + Network.loopback
-    guard networks.contains(where: { $0.contains(incoming.remoteAddress) }) else {
+    guard let address = ClientAddress(incoming.remoteAddress),
+      address.isLoopback || settings.allow.compactMap({ AddressRange($0) }).contains(where: { $0.contains(address) })
+    else {
       return .text("not found\n", status: 404)
     }
     guard incoming.target == "/metrics" else { return .text("Ask for /metrics.\n", status: 404) }

@@ -52,7 +52,10 @@ struct ListenerRuleTests {
     #expect(range.contains(try #require(ClientAddress("10.0.0.7"))))
     #expect(!range.contains(try #require(ClientAddress("10.0.2.0"))))
     #expect(!range.contains(try #require(ClientAddress("::a00:100"))))
-    for text in ["10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "x/8", "10.0.0.0/"] {
+    for text in [
+      "10.0.0.0/33", "10.0.0.0/-1", "10.0.0.0/8/8", "x/8", "10.0.0.0/", "10.0.0.0:80", "[::1]", " 10.0.0.1",
+      "10.0.0.0/+8",
+    ] {
       #expect(AddressRange(text) == nil, "\(text)")
     }
   }

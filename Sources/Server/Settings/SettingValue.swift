@@ -91,7 +91,7 @@ enum SettingText {
     return !rest.isEmpty && isHost(String(rest)) && rest == rest.lowercased()
   }
 
-  static func isNetwork(_ text: String) -> Bool { Network(text) != nil }
+  static func isNetwork(_ text: String) -> Bool { AddressRange(text) != nil }
 
   private static func isAlphanumeric(_ byte: UInt8) -> Bool {
     (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)

@@ -54,13 +54,18 @@ package struct AddressRange: Sendable, Equatable {
 
   package init?(_ text: String) {
     let halves = text.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
-    guard let first = halves.first, let address = ClientAddress(first), halves.count <= 2 else { return nil }
+    // Bare: no brackets, no port, no blanks.
+    guard halves.count <= 2, let first = halves.first, first.utf8.count <= 64,
+      let bare = try? SocketAddress(ipAddress: first, port: 0), let address = ClientAddress(bare)
+    else { return nil }
     base = address
     guard halves.count == 2 else {
       prefixBits = address.bytes.count * 8
       return
     }
-    guard let bits = Int(halves[1]), (0...address.bytes.count * 8).contains(bits) else { return nil }
+    guard let bits = Int(halves[1]), String(bits) == halves[1], (0...address.bytes.count * 8).contains(bits) else {
+      return nil
+    }
     prefixBits = bits
   }
 
