@@ -454,6 +454,8 @@ package struct Verification {
     guard let reader else { return }
     for derivation in derivations {
       let name = derivation.table.name
+      // Made or remade by the command that opens the tenant; before it there is nothing to compare.
+      guard try recordedVersion(of: name) == derivation.table.version else { continue }
       guard try derivation.exists(connection) else {
         find("the derived table is missing; run `steward audit rebuild`", table: name)
         continue
@@ -471,6 +473,13 @@ package struct Verification {
         )
       }
     }
+  }
+
+  /// The shape that the record says a table has; nil if it was never made.
+  private func recordedVersion(of table: String) throws -> Int? {
+    try connection.firstRow(
+      raw: "SELECT version FROM \(TableVersion.table.name) WHERE tenant = ? AND id = ?",
+      [.text(tenant.text), .text(table)])?.first?.integer.map(Int.init)
   }
 
   /// The guards are a fence against accidents; a missing one is told, since nobody but an intruder removes them.

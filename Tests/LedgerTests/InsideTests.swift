@@ -55,6 +55,22 @@ struct InsideTests {
     #expect(try bench.inside().flatMap(\.findings).isEmpty)
   }
 
+  @Test("a tenant whose making was interrupted is intact, with and without keys", arguments: [true, false])
+  func interrupted(hasJournal: Bool) async throws {
+    let bench = try await Bench()
+    let tenant = try bench.ledger.installation.addTenant(slug: "half", isHidden: false, now: noon)
+    await bench.ledger.close()
+    if hasJournal {
+      let database = try SQLiteDatabase(path: "\(bench.data)/tenants/\(tenant.id).db")
+      try database.onWriterBlocking { connection, _ in
+        for statement in JournalTables.ddl + TableVersion.table.sqliteDDL { try connection.run(raw: statement) }
+      }
+      database.close()
+    }
+    #expect(try bench.verified().isEmpty)
+    #expect(try bench.inside().flatMap(\.findings).isEmpty)
+  }
+
   @Test("a derived table that does not say how it is made again is refused")
   func undeclared() async throws {
     let bench = try await Bench()
