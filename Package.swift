@@ -48,15 +48,17 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
 
     part("Kernel", [crypto]),
     part("TransparencyLog", ["Kernel", crypto]),
-    part("Storage", ["Kernel", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-    part("Custody", ["Kernel", "CArgon2", crypto, cryptoExtras]),
+    part("Storage", ["Kernel", "CSQLite", "CPostgres", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
+    part("Custody", ["Kernel", "Storage", "CArgon2", "CLinux", crypto, cryptoExtras]),
     part("Ledger", ["Kernel", "Storage", "Custody", "TransparencyLog", crypto, cryptoExtras, grdb]),
     part("Backup", ["Kernel", "Storage", "Custody", "Ledger", "TransparencyLog", crypto]),
-    part("Egress", ["Kernel", "CCurl"]),
+    part("Egress", ["Kernel", "CCurl", crypto]),
     part("Web", ["Kernel", hummingbird, mustache]),
     part("Platform", ["Kernel", "TransparencyLog", "Storage", "Ledger", "Egress", "Web", hummingbird, logging]),
 
@@ -85,22 +87,29 @@ let package = Package(
       name: "steward-verify", dependencies: ["Certificate"], swiftSettings: strict),
     .executableTarget(
       name: "steward-bench",
-      dependencies: ["Server", hummingbird, grdb, .product(name: "NIOPosix", package: "swift-nio")],
+      dependencies: [
+        "Server", "Accounts", "Custody", "Offboarding", "Storage", hummingbird, grdb,
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
       swiftSettings: strict),
 
+    part("TestDatabase", ["Ledger", "Storage", "Kernel"]),
     .target(
       name: "TestKit",
       dependencies: [
-        "Server", .product(name: "HummingbirdTesting", package: "hummingbird"),
+        "Server", "TestDatabase", .product(name: "HummingbirdTesting", package: "hummingbird"),
       ],
       swiftSettings: strict),
     tests("KernelTests", ["Kernel"]),
     tests("TransparencyLogTests", ["TransparencyLog"]),
-    tests("CustodyTests", ["Custody", "Kernel", crypto]),
-    tests("LedgerTests", ["Ledger", "Custody", "Storage", "Kernel", "TransparencyLog", crypto]),
+    tests("StorageTests", ["Storage", "Kernel"]),
+    .executableTarget(
+      name: "key-worker", dependencies: ["Custody", "Kernel"], path: "Tests/KeyWorker", swiftSettings: strict),
+    tests("CustodyTests", ["Custody", "Storage", "Kernel", "key-worker", crypto]),
+    tests("LedgerTests", ["Ledger", "TestDatabase", "Custody", "Storage", "Kernel", "TransparencyLog", crypto]),
     tests("BackupTests", ["Backup", "Ledger", "Custody", "Storage", "Kernel", "TransparencyLog"]),
     tests("EgressTests", ["Egress", "Kernel"]),
     tests("CertificateTests", ["Certificate"]),
-    tests("StewardTests", ["TestKit", "Certificate", "Operations"]),
+    tests("StewardTests", ["TestKit", "TestDatabase", "Certificate", "Operations"]),
   ]
 )

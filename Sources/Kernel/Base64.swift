@@ -2,7 +2,8 @@
 package enum Base64 {
   private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-  private static let values: [UInt8] = {
+  /// By character; 255 for what is no digit.
+  static let values: [UInt8] = {
     var values = [UInt8](repeating: 255, count: 256)
     for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt8(value) }
     return values
@@ -21,20 +22,21 @@ package enum Base64 {
     if isDone == nil { Array(bytes).withUnsafeBufferPointer { append(plain: $0, to: &out) } }
   }
 
-  /// Every receipt passes here twice, so whole groups are written through pointers; `out` grows once.
+  /// The two digits of every 12 bits, in the order in which they are written.
+  private static let pairs: [(UInt8, UInt8)] = (0..<4_096).map { (digits[$0 >> 6], digits[$0 & 63]) }
+
+  /// Every receipt passes here twice, so whole groups are written through pointers, two digits at a time; `out` grows once.
   private static func append(plain bytes: UnsafeBufferPointer<UInt8>, to out: inout [UInt8]) {
     let start = out.count
     let whole = bytes.count / 3
     out.append(contentsOf: repeatElement(UInt8(ascii: "="), count: (bytes.count + 2) / 3 * 4))
     out.withUnsafeMutableBufferPointer { out in
-      digits.withUnsafeBufferPointer { digits in
+      pairs.withUnsafeBufferPointer { pairs in
         for group in 0..<whole {
-          let (first, second, third) = (bytes[group * 3], bytes[group * 3 + 1], bytes[group * 3 + 2])
+          let (first, second, third) = (Int(bytes[group * 3]), Int(bytes[group * 3 + 1]), Int(bytes[group * 3 + 2]))
           let place = start + group * 4
-          out[place] = digits[Int(first >> 2)]
-          out[place + 1] = digits[Int((first & 3) << 4 | second >> 4)]
-          out[place + 2] = digits[Int((second & 15) << 2 | third >> 6)]
-          out[place + 3] = digits[Int(third & 63)]
+          (out[place], out[place + 1]) = pairs[first << 4 | second >> 4]
+          (out[place + 2], out[place + 3]) = pairs[(second & 15) << 8 | third]
         }
         guard bytes.count > whole * 3 else { return }
         let first = bytes[whole * 3]

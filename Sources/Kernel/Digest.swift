@@ -17,7 +17,7 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
   /// SHA-256 of the pieces one after another.
   package init(sha256 pieces: [UInt8]...) {
     var hasher = SHA256()
-    for piece in pieces { hasher.update(data: piece) }
+    for piece in pieces { piece.withUnsafeBytes { hasher.update(bufferPointer: $0) } }
     self.init(hasher.finalize())
   }
 
@@ -36,6 +36,33 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
   package init?(base64 text: some StringProtocol) {
     guard text.utf8.count == 44, let bytes = Base64.decode(text) else { return nil }
     self.init(bytes: bytes)
+  }
+
+  /// From the 44 characters of its canonical base64, without an array in between: a log has two in every entry.
+  package init?(base64 text: UnsafeBufferPointer<UInt8>) {
+    guard text.count == 44, text[43] == UInt8(ascii: "=") else { return nil }
+    let isCanonical = withUnsafeMutableBytes(of: &words) { out in
+      Base64.values.withUnsafeBufferPointer { values in
+        // Anything but a digit has a bit above the six.
+        var seen: UInt8 = 0
+        func digit(_ position: Int) -> UInt8 {
+          let value = values[Int(text[position])]
+          seen |= value
+          return value
+        }
+        for group in 0..<10 {
+          let (a, b, c, d) = (digit(4 * group), digit(4 * group + 1), digit(4 * group + 2), digit(4 * group + 3))
+          out[3 * group] = a << 2 | b >> 4
+          out[3 * group + 1] = b << 4 | c >> 2
+          out[3 * group + 2] = c << 6 | d
+        }
+        let (a, b, c) = (digit(40), digit(41), digit(42))
+        out[30] = a << 2 | b >> 4
+        out[31] = b << 4 | c >> 2
+        return seen < 64 && c & 3 == 0
+      }
+    }
+    guard isCanonical else { return nil }
   }
 
   package init?(hex text: some StringProtocol) {

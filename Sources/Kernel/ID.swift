@@ -17,12 +17,12 @@ package struct ID<Noun>: Hashable, Sendable, Comparable, CustomStringConvertible
   }
 
   /// Returns nil unless `text` is exactly the written form of an id.
-  package init?(_ text: some StringProtocol) {
-    guard text.utf8.count == 26, let first = text.utf8.first, first <= UInt8(ascii: "7"),
-      text.utf8.allSatisfy({ Base32.isDigit($0) })
-    else { return nil }
-    self.text = String(text)
+  package init?(_ text: String) {
+    guard IDBits(text) != nil else { return nil }
+    self.text = text
   }
+
+  package init?(_ text: some StringProtocol) { self.init(String(text)) }
 
   private init(high: UInt64, low: UInt64) {
     text = Base32.encode(high: high, low: low)
@@ -56,20 +56,52 @@ package typealias PersonID = ID<Person>
 package typealias CommandID = ID<Command>
 package typealias FileID = ID<StoredFile>
 
+/// The 128 bits that an id is written for: one spelling for each value and one value for each spelling.
+package struct IDBits: Hashable, Sendable {
+  package let high: UInt64
+  package let low: UInt64
+
+  package init(high: UInt64, low: UInt64) {
+    self.high = high
+    self.low = low
+  }
+
+  /// Nil unless `text` is exactly the written form of an id.
+  package init?(_ text: some StringProtocol) {
+    let read = text.utf8.withContiguousStorageIfAvailable { IDBits(utf8: $0) }
+    guard let bits = read ?? Array(text.utf8).withUnsafeBufferPointer({ IDBits(utf8: $0) }) else { return nil }
+    self = bits
+  }
+
+  private init?(utf8: UnsafeBufferPointer<UInt8>) {
+    // 26 digits hold 130 bits: the first two must be zero.
+    guard utf8.count == 26, utf8[0] <= UInt8(ascii: "7") else { return nil }
+    var (high, low) = (UInt64(0), UInt64(0))
+    for byte in utf8 {
+      let digit = Base32.values[Int(byte)]
+      guard digit < 32 else { return nil }
+      high = high << 5 | low >> 59
+      low = low << 5 | UInt64(digit)
+    }
+    self.init(high: high, low: low)
+  }
+
+  package var text: String { Base32.encode(high: high, low: low) }
+}
+
 /// Crockford's base32 in lower case, for ids only.
 enum Base32 {
   static let digits = Array("0123456789abcdefghjkmnpqrstvwxyz".utf8)
 
-  static func isDigit(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"): true
-    case UInt8(ascii: "a")...UInt8(ascii: "z"): !"ilou".utf8.contains(byte)
-    default: false
-    }
-  }
+  /// By byte; 32 for what is no digit.
+  static let values: [UInt8] = {
+    var values = [UInt8](repeating: 32, count: 256)
+    for (value, digit) in digits.enumerated() { values[Int(digit)] = UInt8(value) }
+    return values
+  }()
 
   /// 0 for what is no digit; ids hold none.
-  static func value(_ byte: UInt8) -> UInt64 { digits.firstIndex(of: byte).map(UInt64.init) ?? 0 }
+  static func value(_ byte: UInt8) -> UInt64 { UInt64(values[Int(byte)] & 31) }
 
   static func encode(high: UInt64, low: UInt64) -> String {
     var high = high

@@ -8,13 +8,16 @@ package struct Instant: Hashable, Comparable, Sendable, CustomStringConvertible 
   }
 
   /// Returns nil unless `text` is exactly `yyyy-mm-ddThh:mm:ss.fffZ`.
-  package init?(_ text: some StringProtocol) {
-    let bytes = Array(text.utf8)
-    guard bytes.count == 24, bytes[10] == UInt8(ascii: "T"), bytes[13] == UInt8(ascii: ":"),
-      bytes[16] == UInt8(ascii: ":"), bytes[19] == UInt8(ascii: "."), bytes[23] == UInt8(ascii: "Z"),
-      let day = Day(String(decoding: bytes[0..<10], as: UTF8.self)),
-      let hour = decimal(bytes[11..<13]), hour < 24, let minute = decimal(bytes[14..<16]), minute < 60,
-      let second = decimal(bytes[17..<19]), second < 60, let fraction = decimal(bytes[20..<23])
+  package init?(_ text: some StringProtocol) { self.init(utf8: Array(text.utf8)[...]) }
+
+  package init?(utf8 text: ArraySlice<UInt8>) {
+    let start = text.startIndex
+    func isAt(_ offset: Int, _ mark: Unicode.Scalar) -> Bool { text[start + offset] == UInt8(ascii: mark) }
+    func number(_ from: Int, _ to: Int) -> Int? { decimal(text[start + from..<start + to]) }
+    guard text.count == 24, isAt(10, "T"), isAt(13, ":"), isAt(16, ":"), isAt(19, "."), isAt(23, "Z"),
+      let day = Day(utf8: text[start..<start + 10]), let hour = number(11, 13), hour < 24,
+      let minute = number(14, 16), minute < 60, let second = number(17, 19), second < 60,
+      let fraction = number(20, 23)
     else { return nil }
     let seconds = Int64(day.daysSince1970) * 86_400 + Int64(hour * 3_600 + minute * 60 + second)
     guard seconds >= 0 else { return nil }
@@ -55,11 +58,14 @@ package struct Day: Hashable, Comparable, Sendable, CustomStringConvertible {
   }
 
   /// Returns nil unless `text` is a day that exists, written `yyyy-mm-dd`.
-  package init?(_ text: some StringProtocol) {
-    let bytes = Array(text.utf8)
-    guard bytes.count == 10, bytes[4] == UInt8(ascii: "-"), bytes[7] == UInt8(ascii: "-"),
-      let year = decimal(bytes[0..<4]), year >= 1, let month = decimal(bytes[5..<7]), (1...12).contains(month),
-      let day = decimal(bytes[8..<10]), day >= 1, day <= Day.length(ofMonth: month, year: year)
+  package init?(_ text: some StringProtocol) { self.init(utf8: Array(text.utf8)[...]) }
+
+  init?(utf8 text: ArraySlice<UInt8>) {
+    let start = text.startIndex
+    guard text.count == 10, text[start + 4] == UInt8(ascii: "-"), text[start + 7] == UInt8(ascii: "-"),
+      let year = decimal(text[start..<start + 4]), year >= 1,
+      let month = decimal(text[start + 5..<start + 7]), (1...12).contains(month),
+      let day = decimal(text[start + 8..<start + 10]), day >= 1, day <= Day.length(ofMonth: month, year: year)
     else { return nil }
     daysSince1970 = Day.number(year: year, month: month, day: day)
   }

@@ -1,16 +1,17 @@
+import CSQLite
 import GRDB
 import GRDBSQLite
 import Glibc
-import Synchronization
 
 /// One SQLite file in WAL mode: one writer on its own thread, a few readers, `synchronous=FULL`.
 ///
 /// The writer alone carries the function the guards ask (`Table.guards`), and it answers 1 only while a `Work` is open. Only the writer
 /// checkpoints: SQLite before 3.51.3 can corrupt a WAL that is reset by one connection while another writes.
-package final class SQLiteDatabase: Sendable {
+package final class SQLiteDatabase: TenantDatabase {
   private let pool: DatabasePool
   private let gate: Gate
-  private let failed = Mutex(false)
+  private let disk: DiskHealth
+  package var isShared: Bool { false }
 
   /// Whether a `Work` is open. Touched on the writer's thread only, in the trigger function and around a batch.
   private final class Gate: @unchecked Sendable {
@@ -19,38 +20,70 @@ package final class SQLiteDatabase: Sendable {
   }
 
   /// Opens or creates the file. Throws if the file system does not give `synchronous=FULL` in WAL mode.
-  package init(path: String, readers: Int = 4) throws {
-    Self.makePrivate(path)
-    try WriteAheadLog.makeDurable(ofDatabase: path)
+  package init(path: String, readers: Int = 4, disk: DiskHealth = DiskHealth()) throws {
+    LinkedSQLite.configured
+    self.disk = disk
+    guard !disk.hasFailed else { throw StorageError.afterFailure }
+    let isNew = Self.makePrivate(path)
+    try Self.noting(disk) { try WriteAheadLog.makeDurable(ofDatabase: path) }
+    let hadLog = access(path + "-wal", F_OK) == 0
     var configuration = Configuration()
     configuration.maximumReaderCount = readers
     configuration.busyMode = .timeout(5)
     configuration.journalMode = .wal
     configuration.foreignKeysEnabled = false
-    configuration.prepareDatabase { db in
+    configuration.prepareDatabase { [disk] db in
+      // The hook of the writer points to it.
+      _ = disk
+      // Only `close` and the hook look at what becomes of a checkpoint.
+      _ = db.sqliteConnection.map { steward_sqlite_close_plainly($0) }
       try db.execute(sql: "PRAGMA trusted_schema = ON; PRAGMA cell_size_check = ON; PRAGMA temp_store = MEMORY")
     }
     let gate = Gate()
     self.gate = gate
-    pool = try StorageError.translating {
+    pool = try Self.noting(disk) {
       let pool = try DatabasePool(path: path, configuration: configuration)
-      try pool.writeWithoutTransaction { db in try Self.prepareWriter(db, gate) }
+      try pool.writeWithoutTransaction { db in
+        try Self.prepareWriter(db, gate)
+        Self.watchCheckpoints(db, disk)
+      }
       return pool
+    }
+    if isNew || !hadLog { try keepNames(path, isNew: isNew) }
+  }
+
+  /// What fails while it is opened failed all the same: the next try would find what the first one lost.
+  private static func noting<T>(_ disk: DiskHealth, _ body: () throws -> T) throws -> T {
+    do { return try StorageError.translating(body) } catch let error as StorageError {
+      if error.isInputOutput { disk.declareFailed() }
+      throw error
+    }
+  }
+
+  /// Makes the names of new files durable. SQLite does so too, and says nothing if it fails: all commits would then be in a log that is gone
+  /// after a power cut.
+  private func keepNames(_ path: String, isNew: Bool) throws {
+    do { try WriteAheadLog.syncDirectory(of: path) } catch {
+      disk.declareFailed()
+      try? pool.close()
+      for name in [path + "-wal", path + "-shm"] + (isNew ? [path] : []) { unlink(name) }
+      throw error
     }
   }
 
   /// A new file is readable by its owner alone; SQLite gives the same mode to what it writes beside it (`-wal`, `-shm`). One that is
   /// there is not opened: closing it would drop the locks that this process may hold on it. What is wrong with the path SQLite says.
-  private static func makePrivate(_ path: String) {
+  /// Answers whether it made the file.
+  private static func makePrivate(_ path: String) -> Bool {
     let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     if descriptor >= 0 { Glibc.close(descriptor) }
+    return descriptor >= 0
   }
 
   private static func prepareWriter(_ db: Database, _ gate: Gate) throws {
-    db.add(function: DatabaseFunction("steward_work", argumentCount: 0, pure: false) { _ in gate.isOpen ? 1 : 0 })
+    try addGuardFunction(db, gate)
     // GRDB sets NORMAL when it turns WAL on, whatever prepareDatabase said: set it here and read it back.
-    // 16 MiB of WAL and not 4: a checkpoint syncs twice, and the same pages change in many commits.
-    try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 4000")
+    try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
     let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous")
     let journal = try String.fetchOne(db, sql: "PRAGMA journal_mode")
     guard synchronous == 2, journal == "wal" else {
@@ -59,10 +92,40 @@ package final class SQLiteDatabase: Sendable {
     }
   }
 
+  /// As GRDB adds functions, but without its values: every statement that writes asks.
+  private static func addGuardFunction(_ db: Database, _ gate: Gate) throws {
+    let code = sqlite3_create_function_v2(
+      db.sqliteConnection, "steward_work", 0, SQLITE_UTF8, Unmanaged.passRetained(gate).toOpaque(),
+      { context, _, _ in
+        let gate = sqlite3_user_data(context).map { Unmanaged<Gate>.fromOpaque($0).takeUnretainedValue() }
+        sqlite3_result_int(context, gate?.isOpen == true ? 1 : 0)
+      }, nil, nil, { gate in if let gate { Unmanaged<Gate>.fromOpaque(gate).release() } })
+    guard code == SQLITE_OK else { throw StorageError(code: code, message: "the guards' function cannot be added") }
+  }
+
+  /// 16 MiB of WAL and not 4: a checkpoint syncs twice, and the same pages change in many commits.
+  private static let pagesBeforeCheckpoint: Int32 = 4_000
+
+  /// As `PRAGMA wal_autocheckpoint`, which says nothing of a checkpoint that failed: the next one would sync the same file again, and be
+  /// told that all is well.
+  private static func watchCheckpoints(_ db: Database, _ disk: DiskHealth) {
+    sqlite3_wal_hook(
+      db.sqliteConnection,
+      { context, handle, name, pages in
+        guard pages >= SQLiteDatabase.pagesBeforeCheckpoint, let context else { return SQLITE_OK }
+        let disk = Unmanaged<DiskHealth>.fromOpaque(context).takeUnretainedValue()
+        guard !disk.hasFailed else { return SQLITE_OK }
+        let code = sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        if StorageError(code: code, message: "").isInputOutput { disk.declareFailed() }
+        return SQLITE_OK
+      }, Unmanaged.passUnretained(disk).toOpaque())
+  }
+
   /// Runs `body` on the writer's thread without blocking the caller; `body` begins and ends its own transactions.
-  package func onWriter(_ body: @escaping @Sendable (Connection, WorkGate) -> Void) {
+  package func onWriter(_ body: @escaping @Sendable (WriterAccess) -> Void) {
     pool.asyncWriteWithoutTransaction { [gate] db in
-      body(Connection(db), WorkGate { gate.isOpen = $0 })
+      let gate = WorkGate { gate.isOpen = $0 }
+      body(WriterAccess(connection: Connection(SQLiteSession(db)), gate: gate))
     }
   }
 
@@ -70,7 +133,7 @@ package final class SQLiteDatabase: Sendable {
   package func onWriterBlocking<T>(_ body: (Connection, WorkGate) throws -> T) throws -> T {
     guard !hasFailed else { throw StorageError.afterFailure }
     return try pool.writeWithoutTransaction { [gate] db in
-      do { return try body(Connection(db), WorkGate { gate.isOpen = $0 }) } catch {
+      do { return try body(Connection(SQLiteSession(db)), WorkGate { gate.isOpen = $0 }) } catch {
         if let error = error as? StorageError, error.isInputOutput { declareFailed() }
         try? db.rollback()
         throw error
@@ -79,27 +142,35 @@ package final class SQLiteDatabase: Sendable {
   }
 
   /// Whether the disk failed under a write: then nothing may be written through this handle, since nobody knows what is durable.
-  package var hasFailed: Bool { failed.withLock { $0 } }
+  package var hasFailed: Bool { disk.hasFailed }
 
-  package func declareFailed() { failed.withLock { $0 = true } }
+  package func declareFailed() { disk.declareFailed() }
 
   /// Runs `body` in a read transaction: one snapshot, on a reader's thread.
   package func read<T: Sendable>(_ body: @escaping @Sendable (Connection) throws -> T) async throws -> T {
     try await withCheckedThrowingContinuation { continuation in
       pool.asyncRead { result in
-        continuation.resume(with: Result { try StorageError.translating { try body(Connection(try result.get())) } })
+        continuation.resume(
+          with: Result { try StorageError.translating { try body(Connection(SQLiteSession(try result.get()))) } })
       }
     }
   }
 
-  /// Copies what the log holds into the file, unless the disk failed, and closes both. GRDB closes the writer before the readers, so that
-  /// SQLite's own checkpoint of the last connection never happens. A reader elsewhere is not waited for: the log then stays.
+  /// Empties the caches and closes the connections for reading, without waiting; both come again with the next use.
+  package func releaseMemory() { pool.releaseMemoryEventually() }
+
+  /// Copies what the log holds into the file, unless the disk failed, and closes both. Nothing else does when a connection is closed. A
+  /// reader elsewhere is not waited for: the log then stays.
   package func close() {
     if !hasFailed {
-      try? pool.writeWithoutTransaction { db in
-        try db.execute(sql: "PRAGMA busy_timeout = 0")
-        try db.checkpoint(.truncate)
-      }
+      do {
+        try pool.writeWithoutTransaction { db in
+          try db.execute(sql: "PRAGMA busy_timeout = 0")
+          try db.checkpoint(.truncate)
+        }
+      } catch let error as DatabaseError {
+        if StorageError(code: error.extendedResultCode.rawValue, message: "").isInputOutput { declareFailed() }
+      } catch {}
     }
     try? pool.close()
   }
@@ -107,13 +178,14 @@ package final class SQLiteDatabase: Sendable {
   /// A file opened for reading only, for verification beside a running server. `immutable` promises that nobody writes it meanwhile and
   /// that it has no WAL (sqlite.org/uri.html): then no other file is made or read.
   package static func readOnly<T>(path: String, immutable: Bool = false, _ body: (Connection) throws -> T) throws -> T {
+    LinkedSQLite.configured
     var configuration = Configuration()
     configuration.readonly = true
     configuration.busyMode = .timeout(10)
     return try StorageError.translating {
       let queue = try DatabaseQueue(path: immutable ? uri(path) : path, configuration: configuration)
       defer { try? queue.close() }
-      return try queue.read { try body(Connection($0)) }
+      return try queue.read { try body(Connection(SQLiteSession($0))) }
     }
   }
 
@@ -126,9 +198,12 @@ package final class SQLiteDatabase: Sendable {
 }
 
 /// Opens and shuts the guards of a writer. Only `Ledger` has a use for it.
-package struct WorkGate {
-  private let set: (Bool) -> Void
-  init(_ set: @escaping (Bool) -> Void) { self.set = set }
+package struct WorkGate: Sendable {
+  private let set: @Sendable (Bool) -> Void
+  init(_ set: @escaping @Sendable (Bool) -> Void) { self.set = set }
+
+  /// Where the transaction itself opens the guards.
+  static let always = WorkGate { _ in }
 
   package func whileOpen<T>(_ body: () throws -> T) rethrows -> T {
     set(true)

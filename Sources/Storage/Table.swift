@@ -144,20 +144,22 @@ extension Table {
   }
 
   /// The statements that lead from `version` to this one. Nil if a step is missing or cannot be made.
-  package func sqliteUpgrade(from version: Int) -> [String]? {
+  package func sqliteUpgrade(from version: Int) -> [String]? { upgrade(from: version, sqlite) }
+
+  func upgrade(from version: Int, _ make: (Upgrade.Step) -> [String]?) -> [String]? {
     guard version < self.version else { return [] }
     var statements: [String] = []
     for next in (version + 1)...self.version {
       guard let upgrade = upgrades.first(where: { $0.to == next }) else { return nil }
       for step in upgrade.steps {
-        guard let made = sqlite(step) else { return nil }
+        guard let made = make(step) else { return nil }
         statements += made
       }
     }
     return statements
   }
 
-  private func sqlite(_ step: Upgrade.Step) -> [String]? {
+  func sqlite(_ step: Upgrade.Step) -> [String]? {
     switch step {
     case .sealedShape: return []
     case .addColumn(let name):
@@ -176,7 +178,9 @@ extension Table {
 
 extension Table {
   /// CREATE statements in SQLite's dialect: the table, its indexes, its guards.
-  package var sqliteDDL: [String] {
+  package var sqliteDDL: [String] { [createTable] + indexDDL + Table.guards(on: name) }
+
+  var createTable: String {
     let implied =
       kind == .primary
       ? [
@@ -185,16 +189,21 @@ extension Table {
       ] : ["tenant TEXT NOT NULL"]
     let own = columns.map { "\($0.name) \($0.type.rawValue)\($0.nullable ? "" : " NOT NULL")" }
     let key = "PRIMARY KEY (\((["tenant"] + primaryKey).joined(separator: ", ")))"
-    let create = "CREATE TABLE \(name) (\((implied + own + [key]).joined(separator: ", "))) STRICT, WITHOUT ROWID"
-    return [create] + indexDDL + Table.guards(on: name)
+    return "CREATE TABLE \(name) (\((implied + own + [key]).joined(separator: ", "))) STRICT, WITHOUT ROWID"
   }
 
   package var indexDDL: [String] {
     indexes.map { index in
       let columns = (["tenant"] + index.columns).joined(separator: ", ")
-      let name = "\(name)_by_\(index.columns.joined(separator: "_"))"
+      let name = Table.indexName(name, index.columns)
       return "CREATE \(index.unique ? "UNIQUE " : "")INDEX \(name) ON \(self.name) (\(columns))"
     }
+  }
+
+  /// Within the 63 bytes that PostgreSQL keeps of a name.
+  static func indexName(_ table: String, _ columns: [String]) -> String {
+    let whole = "\(table)_by_\(columns.joined(separator: "_"))"
+    return whole.utf8.count <= 63 ? whole : "\(table)_by_\(columns[0])_and_\(columns.count - 1)"
   }
 
   /// Triggers that refuse a write unless a `Work` is open on the connection. A client without the function cannot write at all.

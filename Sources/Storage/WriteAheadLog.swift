@@ -38,7 +38,7 @@ enum WriteAheadLog {
   }
 
   /// Its name, too, may be there for this machine only.
-  private static func syncDirectory(of path: String) throws {
+  static func syncDirectory(of path: String) throws {
     let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure("open directory") }

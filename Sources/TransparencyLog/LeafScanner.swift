@@ -21,7 +21,11 @@ struct LeafScanner {
   private func stands(_ text: StaticString) -> Bool {
     let count = text.utf8CodeUnitCount
     guard bytes.count - position >= count else { return false }
-    return bytes[position..<position + count].elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: count))
+    return bytes.withUnsafeBufferPointer { bytes in
+      let text = text.utf8Start
+      for place in 0..<count where bytes[position + place] != text[place] { return false }
+      return true
+    }
   }
 
   /// Takes `text` if it stands here.
@@ -59,9 +63,11 @@ struct LeafScanner {
 
   mutating func digest() throws -> Digest {
     try expect("\"")
-    guard bytes.count - position >= 44, let raw = Base64.decode(bytes: Array(bytes[position..<position + 44])),
-      let digest = Digest(bytes: raw)
-    else { throw LogError("the entry has a hash outside its format at byte \(position)") }
+    let digest =
+      bytes.count - position < 44
+      ? nil
+      : bytes.withUnsafeBufferPointer { Digest(base64: UnsafeBufferPointer(rebasing: $0[position..<position + 44])) }
+    guard let digest else { throw LogError("the entry has a hash outside its format at byte \(position)") }
     position += 44
     try expect("\"")
     return digest
@@ -71,9 +77,9 @@ struct LeafScanner {
 
   mutating func instant() throws -> Instant {
     try expect("\"")
-    guard bytes.count - position >= 24,
-      let instant = Instant(String(decoding: bytes[position..<position + 24], as: UTF8.self))
-    else { throw LogError("the entry has a time outside its format at byte \(position)") }
+    guard bytes.count - position >= 24, let instant = Instant(utf8: bytes[position..<position + 24]) else {
+      throw LogError("the entry has a time outside its format at byte \(position)")
+    }
     position += 24
     try expect("\"")
     return instant

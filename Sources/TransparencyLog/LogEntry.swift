@@ -96,10 +96,16 @@ extension LeafEntry {
   }
 
   static func isAction(_ text: String) -> Bool {
-    text.utf8.split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false).allSatisfy { part in
-      !part.isEmpty
-        && part.allSatisfy { (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || $0 == 0x5f || $0 == 0x2d }
-    } && text.utf8.count <= 128
+    guard (1...128).contains(text.utf8.count) else { return false }
+    var isInside = false
+    for byte in text.utf8 {
+      switch byte {
+      case 0x61...0x7a, 0x30...0x39, 0x5f, 0x2d: isInside = true
+      case UInt8(ascii: ".") where isInside: isInside = false
+      default: return false
+      }
+    }
+    return isInside
   }
 
   static func isActor(_ text: String) -> Bool {

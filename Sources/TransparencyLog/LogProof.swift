@@ -39,6 +39,13 @@ package struct LogProof: Sendable, Equatable {
     return out
   }
 
+  /// The length of `encoded`, without making it.
+  package var encodedCount: Int {
+    let extraLine = extra.map { "extra ".utf8.count + ($0.count + 2) / 3 * 4 + 1 } ?? 0
+    let indexLine = "index ".utf8.count + String(index).utf8.count + 1
+    return LogProof.format.utf8.count + 1 + extraLine + indexLine + hashes.count * 45 + 1 + checkpoint.count
+  }
+
   package init(parsing bytes: [UInt8]) throws {
     guard bytes.count <= LogLimit.proofBytes else {
       throw LogError("the proof is larger than \(LogLimit.proofBytes) bytes")

@@ -16,11 +16,11 @@ package struct Receipt: Sendable, Equatable {
     let short = LogProof(extra: certificate, index: index, hashes: hashes, checkpoint: checkpoint)
     if let leaf {
       let full = LogProof(extra: certificate + leaf, index: index, hashes: hashes, checkpoint: checkpoint)
-      if !limited || base64Length(full.encoded.count) <= LogLimit.receiptCharacters {
+      if !limited || base64Length(full.encodedCount) <= LogLimit.receiptCharacters {
         return Receipt(index: index, proof: full, certificate: certificate, leaf: leaf)
       }
     }
-    guard !limited || base64Length(short.encoded.count) <= LogLimit.receiptCharacters else {
+    guard !limited || base64Length(short.encodedCount) <= LogLimit.receiptCharacters else {
       throw LogError("the receipt does not fit into \(LogLimit.receiptCharacters) characters")
     }
     return Receipt(index: index, proof: short, certificate: certificate, leaf: nil)

@@ -134,6 +134,9 @@ struct ReceiptTests {
       index: 9, hashes: hashes, checkpoint: checkpoint, certificate: certificate, leaf: large, limited: false)
     #expect(try Receipt(parsing: whole.encoded).leaf == large)
     #expect(throws: LogError.self) { try Receipt(header: whole.header) }
+    for proof in [receipt.proof, short.proof, whole.proof, LogProof(extra: nil, index: 0, hashes: [], checkpoint: [])] {
+      #expect(proof.encodedCount == proof.encoded.count)
+    }
   }
 
   @Test("tile names read back and other spellings are refused")
