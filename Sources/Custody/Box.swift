@@ -25,11 +25,12 @@ package enum Box {
     out.reserveCapacity(plaintext.count + overhead)
     out.append(version)
     out += derived.commitment
-    let nonce = RandomPool.bytes(12)
-    let sealed = try AES.GCM.seal(plaintext, using: derived.key, nonce: AES.GCM.Nonce(data: nonce))
-    out += nonce
-    out += sealed.ciphertext
-    out += sealed.tag
+    let nonce = try AES.GCM.Nonce(data: RandomPool.bytes(12))
+    // Nonce, ciphertext and tag, one behind the other; nil only for nonces of another length.
+    guard let combined = try AES.GCM.seal(plaintext, using: derived.key, nonce: nonce).combined else {
+      throw CryptoKitError.incorrectParameterSize
+    }
+    out += combined
     return out
   }
 
@@ -49,20 +50,48 @@ struct DerivedKey {
   let key: SymmetricKey
   let commitment: [UInt8]
 
+  private static let blockSize = 64
+
   /// RFC 5869 §2.3 for 64 bytes: T(1) = HMAC(K, info ‖ 1), T(2) = HMAC(K, T(1) ‖ info ‖ 2).
+  ///
+  /// HMAC (RFC 2104) is written out on the stack, since every row is sealed under a key of its own: the general form takes two and a half
+  /// times as long.
   init(_ secret: SecretBytes, context: [UInt8]) {
-    // The keyed state is made once and copied: half of the work of two short HMACs is setting the key.
-    let keyed = secret.withBytes { HMAC<SHA256>(key: SymmetricKey(data: $0)) }
-    var first = keyed
-    first.update(data: context)
-    first.update(data: [1])
-    let keyBytes = first.finalize()
-    key = SymmetricKey(data: keyBytes)
-    var second = keyed
-    second.update(data: keyBytes.withUnsafeBytes { Array($0) })
-    second.update(data: context)
-    second.update(data: [2])
-    commitment = second.finalize().withUnsafeBytes { Array($0) }
+    let size = DerivedKey.blockSize
+    (key, commitment) = withUnsafeTemporaryAllocation(byteCount: 2 * size, alignment: 8) { pads in
+      defer { pads.initializeMemory(as: UInt8.self, repeating: 0) }
+      secret.withBytes { DerivedKey.pad($0, into: pads) }
+      return context.withUnsafeBytes { context in
+        let first = DerivedKey.mac(UnsafeRawBufferPointer(pads), nil, context, 1)
+        let second = DerivedKey.mac(UnsafeRawBufferPointer(pads), first, context, 2)
+        return (first.withUnsafeBytes { SymmetricKey(data: $0) }, second.withUnsafeBytes { Array($0) })
+      }
+    }
+  }
+
+  /// The inner and the outer pad, one behind the other.
+  private static func pad(_ secret: UnsafeRawBufferPointer, into pads: UnsafeMutableRawBufferPointer) {
+    let long = secret.count > blockSize ? Array(SHA256.hash(data: secret)) : nil
+    for position in 0..<blockSize {
+      let byte = long.map { position < $0.count ? $0[position] : 0 } ?? (position < secret.count ? secret[position] : 0)
+      pads[position] = byte ^ 0x36
+      pads[blockSize + position] = byte ^ 0x5c
+    }
+  }
+
+  /// HMAC over what T(n) is made of: T(n − 1), the context and n.
+  private static func mac(
+    _ pads: UnsafeRawBufferPointer, _ previous: SHA256.Digest?, _ context: UnsafeRawBufferPointer, _ number: UInt8
+  ) -> SHA256.Digest {
+    var inner = SHA256()
+    inner.update(bufferPointer: UnsafeRawBufferPointer(rebasing: pads[..<blockSize]))
+    previous?.withUnsafeBytes { inner.update(bufferPointer: $0) }
+    inner.update(bufferPointer: context)
+    withUnsafeBytes(of: number) { inner.update(bufferPointer: $0) }
+    var outer = SHA256()
+    outer.update(bufferPointer: UnsafeRawBufferPointer(rebasing: pads[blockSize...]))
+    inner.finalize().withUnsafeBytes { outer.update(bufferPointer: $0) }
+    return outer.finalize()
   }
 
   /// Constant time.

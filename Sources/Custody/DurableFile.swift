@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Small files that are either the old or the new content after a crash: written beside, synced, renamed, directory synced.
@@ -11,6 +12,8 @@ package enum DurableFile {
       self.path = path
       self.number = number
     }
+    /// What was to become durable may be there for this machine only: see `DiskHealth`.
+    package var isOfSync: Bool { operation.hasPrefix("sync") }
     package var description: String { "\(operation) \(path): \(String(cString: strerror(number)))" }
   }
 
@@ -19,6 +22,37 @@ package enum DurableFile {
 
   /// Replaces or creates `path` with mode 0600.
   package static func write(_ bytes: [UInt8], to path: String) throws {
+    let temporary = try writeBeside(bytes, path)
+    let isNew = access(path, F_OK) != 0
+    guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, number: errno) }
+    try keep(path, isNew: isNew)
+  }
+
+  private static func keep(_ path: String, isNew: Bool) throws {
+    do { try syncDirectory(of: path) } catch {
+      // Nobody may come to use what a power cut would take.
+      if isNew { unlink(path) }
+      throw error
+    }
+  }
+
+  /// Creates `path` with mode 0600, whole or not at all. False if it is there already: it stays as it is.
+  package static func add(_ bytes: [UInt8], to path: String) throws -> Bool {
+    let temporary = try writeBeside(bytes, path)
+    var isAdded = steward_rename_new(temporary, path) == 0
+    // Network file systems know no such rename; a link is refused the same way where a file is.
+    if !isAdded, errno == EINVAL || errno == ENOSYS { isAdded = link(temporary, path) == 0 }
+    // Nor do some know links; there the lock of the caller is all there is.
+    if !isAdded, errno == EPERM || errno == EOPNOTSUPP, try !exists(path) { isAdded = rename(temporary, path) == 0 }
+    let failure = errno
+    unlink(temporary)
+    guard isAdded || failure == EEXIST else { throw FileError(operation: "add", path: path, number: failure) }
+    try keep(path, isNew: isAdded)
+    return isAdded
+  }
+
+  /// Bytes that are synced under a name of their own, which is given back.
+  private static func writeBeside(_ bytes: [UInt8], _ path: String) throws -> String {
     let temporary = path + ".new"
     // What lies there already is of a write that was broken off, or of somebody else: its mode and links must not be ours.
     unlink(temporary)
@@ -32,8 +66,12 @@ package enum DurableFile {
       throw error
     }
     Glibc.close(descriptor)
-    guard rename(temporary, path) == 0 else { throw FileError(operation: "rename", path: path, number: errno) }
-    try syncDirectory(of: path)
+    return temporary
+  }
+
+  /// Makes durable what lies at `path`, if anything does: whoever wrote it may have been broken off before it was.
+  package static func renew(_ path: String) throws {
+    if let bytes = try read(path) { try write(bytes, to: path) }
   }
 
   /// Nil if there is no such file.
@@ -55,18 +93,29 @@ package enum DurableFile {
     }
   }
 
-  /// Makes the directory (mode 0700) and its parents.
+  /// Makes the directory (mode 0700) and its parents. One that is there is made durable: whoever made it may have been broken off.
   package static func makeDirectory(_ path: String) throws {
-    if mkdir(path, 0o700) == 0 { return try syncDirectory(of: path) }
-    if errno == EEXIST { return }
+    if mkdir(path, 0o700) == 0 { return try keepDirectory(path) }
+    if errno == EEXIST { return try keepParent(of: path) }
     guard errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex else {
       throw FileError(operation: "make directory", path: path, number: errno)
     }
     try makeDirectory(String(path[..<slash]))
-    guard mkdir(path, 0o700) == 0 || errno == EEXIST else {
-      throw FileError(operation: "make directory", path: path, number: errno)
+    if mkdir(path, 0o700) == 0 { return try keepDirectory(path) }
+    guard errno == EEXIST else { throw FileError(operation: "make directory", path: path, number: errno) }
+    try keepParent(of: path)
+  }
+
+  /// A directory that this user cannot look into is somebody else's to keep.
+  private static func keepParent(of path: String) throws {
+    do { try syncDirectory(of: path) } catch let error as FileError where !error.isOfSync && error.number == EACCES {}
+  }
+
+  private static func keepDirectory(_ path: String) throws {
+    do { try syncDirectory(of: path) } catch {
+      rmdir(path)
+      throw error
     }
-    try syncDirectory(of: path)
   }
 
   package static func syncDirectory(of path: String) throws {

@@ -1,4 +1,3 @@
-import Glibc
 import Kernel
 
 /// A file of a key store, by what it is (docs/format.md §5.3). `root.key` is none: copies of a key store leave it out.
@@ -49,6 +48,24 @@ enum KeyFile: Hashable, Sendable {
     static func < (a: Order, b: Order) -> Bool { (a.tenant, a.kind, a.number) < (b.tenant, b.kind, b.number) }
   }
 
+  /// The file that a path names; nil for any other name.
+  init?(path: String) {
+    if path == KeyFile.installation.path {
+      self = .installation
+      return
+    }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 3 || parts.count == 4, parts[0] == "tenants", let tenant = TenantID(String(parts[1])) else {
+      return nil
+    }
+    if parts.count == 4 {
+      guard parts[2] == "blocks", let number = KeyFile.number(parts[3]) else { return nil }
+      self = .block(tenant, number)
+    } else {
+      self.init(String(parts[2]), of: tenant)
+    }
+  }
+
   /// A file directly in a tenant's directory.
   private init?(_ name: String, of tenant: TenantID) {
     switch name {
@@ -67,18 +84,6 @@ enum KeyFile: Hashable, Sendable {
   private static func number(_ text: some StringProtocol) -> Int64? {
     guard let number = Int64(text), number >= 0, String(number) == text else { return nil }
     return number
-  }
-
-  /// Every key file of the store, in `order`. Other names are passed over. Throws `FileError` if a directory cannot be read.
-  static func list(in store: String) throws -> [KeyFile] {
-    var files: [KeyFile] = []
-    for tenant in try DurableFile.names(in: store + "/tenants").compactMap({ TenantID($0) }) {
-      let place = "\(store)/tenants/\(tenant)"
-      files += try DurableFile.names(in: place).compactMap { KeyFile($0, of: tenant) }
-      files += try DurableFile.names(in: place + "/blocks").compactMap { number($0) }.map { .block(tenant, $0) }
-    }
-    if try DurableFile.exists(store + "/installation.key") { files.append(.installation) }
-    return files.sorted { $0.order < $1.order }
   }
 }
 
@@ -158,8 +163,9 @@ enum KeyBlock {
 /// The mark of taken slots as it is written: decimal and a line feed.
 enum TakenMark {
   static func parse(_ bytes: [UInt8]) -> Int64? {
-    guard bytes.last == UInt8(ascii: "\n"), let mark = Int64(String(decoding: bytes.dropLast(), as: UTF8.self)),
-      mark >= 0
+    // One spelling: what is written is what is read.
+    guard bytes.count <= 20, let mark = Int64(String(decoding: bytes.dropLast(), as: UTF8.self)), mark >= 0,
+      text(mark) == bytes
     else { return nil }
     return mark
   }

@@ -1,4 +1,3 @@
-import Glibc
 import Kernel
 
 /// The replicas of a key store: which there are, and how they are brought to one state when an installation is opened.
@@ -7,7 +6,6 @@ import Kernel
 /// off is a deliberate command of its own.
 package struct KeyReplicas {
   package static let maximum = 8
-  private static let listName = "/replicas"
   private static let listHead = "steward/key-replicas/v1"
 
   /// What settling changed.
@@ -18,151 +16,210 @@ package struct KeyReplicas {
     package init() {}
   }
 
-  let store: String
+  let places: KeyPlaces
   let dataDirectory: String
-  let disk: KeyDisk
   private var opener: KeyFileOpener
 
-  package init(
-    store: String, dataDirectory: String, root: SecretBytes, installation: String, disk: KeyDisk = .real
-  ) {
-    self.store = store
+  init(_ places: KeyPlaces, dataDirectory: String, root: SecretBytes, installation: String) {
+    self.places = places
     self.dataDirectory = dataDirectory
-    self.disk = disk
     opener = KeyFileOpener(root: root, installation: installation)
   }
 
   // MARK: The list
 
-  /// The replicas that the key store says it has: absolute paths, in the order in which they were added.
-  package static func recorded(in store: String) throws -> [String] {
-    guard let bytes = try DurableFile.read(store + listName) else { return [] }
+  /// The replicas that a key store says it has, in the order in which they were added.
+  package static func recorded(at store: KeyPlaceName) throws -> [KeyPlaceName] { try recorded(in: store.place()) }
+
+  static func recorded(in store: any KeyFiles) throws -> [KeyPlaceName] {
+    guard let bytes = try store.replicaList() else { return [] }
     let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
     guard lines.first == listHead[...], lines.last == "", lines.count >= 2, lines.count - 2 <= maximum,
-      lines[1..<(lines.count - 1)].allSatisfy({ $0.hasPrefix("/") })
+      lines[1..<(lines.count - 1)].allSatisfy({ $0.hasPrefix("/") || KeyPlaceName.isDatabase(String($0)) })
     else {
       throw Problem(
         .unavailable,
-        "The list of the keys' replicas is damaged; write it again, one absolute path a line below \(listHead).",
-        detail: store + listName)
+        "The list of the keys' replicas is damaged; write it again, one absolute path or postgres:// address a line below \(listHead).",
+        detail: "replicas")
     }
-    return lines[1..<(lines.count - 1)].map(String.init)
+    return try lines[1..<(lines.count - 1)].map { try KeyPlaceName(String($0)) }
   }
 
-  private static func record(_ replicas: [String], in store: String) throws {
-    let text = ([listHead] + replicas).joined(separator: "\n") + "\n"
-    try DurableFile.write(Array(text.utf8), to: store + listName)
+  private static func record(_ replicas: [KeyPlaceName], in store: any KeyFiles) throws {
+    let text = ([listHead] + replicas.map { "\($0)" }).joined(separator: "\n") + "\n"
+    try store.setReplicaList(Array(text.utf8))
   }
 
   /// Takes a replica off the list; its files stay. For one that is lost, or no longer wanted.
-  package static func forget(_ path: String, in store: String) throws {
-    let replicas = try recorded(in: store)
-    let absolute = absolute(path)
-    let left = replicas.filter { $0 != absolute && $0 != DurableFile.resolved(path) }
-    guard left.count < replicas.count else {
-      throw Problem(
-        .notFound, "The key store has no replica at \(absolute); it has: \(replicas.joined(separator: ", ")).")
+  package static func forget(_ text: String, at store: KeyPlaceName) throws {
+    var names = [try absolute(try KeyPlaceName(text))]
+    if case .directory(let path) = names[0], let real = DurableFile.resolved(path) { names.append(.directory(real)) }
+    try store.place().locked(.store) { store in
+      let replicas = try recorded(in: store)
+      let left = replicas.filter { !names.contains($0) }
+      guard left.count < replicas.count else {
+        throw Problem(
+          .notFound,
+          "The key store has no replica at \(names[0]); it has: \(replicas.map(\.description).joined(separator: ", "))."
+        )
+      }
+      try record(left, in: store)
     }
-    try record(left, in: store)
   }
 
   // MARK: Places
 
-  /// The path of a replica to be, made if need be. Throws `Problem` where a replica must not lie.
-  package static func place(_ path: String, store: String, dataDirectory: String) throws -> String {
-    let wanted = absolute(path)
-    guard !FileKeyProvider.lies(wanted, inside: dataDirectory) else {
+  /// The name of a replica to be, which is made if need be. Throws `Problem` where a replica must not lie.
+  package static func place(_ text: String, store: KeyPlaceName, dataDirectory: String) throws -> KeyPlaceName {
+    let wanted = try absolute(try KeyPlaceName(text))
+    guard case .directory(let path) = wanted else {
+      guard wanted != store else { throw isStore }
+      try wanted.place().prepare()
+      return wanted
+    }
+    guard !FileKeyProvider.lies(path, inside: dataDirectory) else {
       throw Problem.invalid(
         "keys-replica",
         "A replica of the keys must lie outside of the data directory; name another with --keys-replica.")
     }
-    guard !wanted.utf8.contains(where: { $0 < 0x20 || $0 == 0x7f }) else {
-      throw Problem.invalid("keys-replica", "The path of a replica must not hold control characters.")
-    }
-    do { try DurableFile.makeDirectory(wanted) } catch {
+    do { try wanted.place().prepare() } catch {
       throw Problem(
-        .unavailable, "The replica \(wanted) cannot be made; name a directory that you can write to.",
+        .unavailable, "The replica \(path) cannot be made; name a directory that you can write to.",
         detail: "\(error)")
     }
-    guard let real = DurableFile.resolved(wanted), let live = DurableFile.resolved(store),
-      !FileKeyProvider.lies(real, inside: live), !FileKeyProvider.lies(live, inside: real)
-    else {
-      throw Problem.invalid(
-        "keys-replica", "A replica of the keys must be a directory apart from the key store; name another.")
+    guard let real = DurableFile.resolved(path) else { throw isStore }
+    if let directory = store.directory {
+      guard let live = DurableFile.resolved(directory), !FileKeyProvider.lies(real, inside: live),
+        !FileKeyProvider.lies(live, inside: real)
+      else { throw isStore }
     }
-    return real
+    return .directory(real)
   }
 
-  private static func absolute(_ path: String) -> String {
-    guard !path.hasPrefix("/"), let here = DurableFile.resolved(".") else { return path }
-    return "\(here)/\(path)"
+  private static var isStore: Problem {
+    Problem.invalid("keys-replica", "A replica of the keys must be a place apart from the key store; name another.")
+  }
+
+  private static func absolute(_ name: KeyPlaceName) throws -> KeyPlaceName {
+    guard case .directory(let path) = name, !path.hasPrefix("/"), let here = DurableFile.resolved(".") else {
+      return name
+    }
+    return .directory("\(here)/\(path)")
   }
 
   // MARK: Settling
 
   /// Brings every replica of the list, and those in `adding`, to the state of the live store and the other way round, and lists the new
   /// ones. Throws `Problem` naming the place and file if one cannot be reached, is another installation's, or disagrees.
+  ///
+  /// Other processes may work on the store meanwhile: they wait for one tenant at a time, or, while a replica is added, for all of it.
   package mutating func settle(adding: [String] = []) throws -> Report {
-    let recorded = try KeyReplicas.recorded(in: store)
-    var report = Report()
-    for path in adding {
-      let place = try KeyReplicas.place(path, store: store, dataDirectory: dataDirectory)
-      if !recorded.contains(place), !report.added.contains(place) { report.added.append(place) }
+    let live = places.live
+    let recorded = try KeyReplicas.recorded(in: live)
+    var added: [KeyPlaceName] = []
+    for text in adding {
+      let place = try KeyReplicas.place(text, store: live.name, dataDirectory: dataDirectory)
+      if !recorded.contains(place), !added.contains(place) { added.append(place) }
     }
-    let all = recorded + report.added
-    guard !all.isEmpty else { return report }
-    guard all.count <= KeyReplicas.maximum else {
+    guard !recorded.isEmpty || !added.isEmpty else { return Report() }
+    guard recorded.count + added.count <= KeyReplicas.maximum else {
       throw Problem.invalid("keys-replica", "A key store has at most \(KeyReplicas.maximum) replicas.")
     }
-    guard let identity = try DurableFile.read(store + "/installation.key") else {
+    var report = Report()
+    guard !added.isEmpty else {
+      try checkAll(recorded, [], live)
+      try evenByTenant(recorded.map(places.replica), &report)
+      return report
+    }
+    try live.locked(.store) { held in
+      // Another process may have added some since.
+      let recorded = try KeyReplicas.recorded(in: held)
+      added.removeAll { recorded.contains($0) }
+      try checkAll(recorded, added, held)
+      let copies = (recorded + added).map { Copy(name: $0, files: places.replica($0)) }
+      for file in try union(copies.map(\.files) + [held]) {
+        try even(file, copies + [Copy(name: live.name, files: held)], &report)
+      }
+      try KeyReplicas.record(recorded + added, in: held)
+    }
+    report.added = added.map(\.description)
+    return report
+  }
+
+  private func checkAll(_ recorded: [KeyPlaceName], _ added: [KeyPlaceName], _ live: any KeyFiles) throws {
+    guard let identity = try live.read(.installation) else {
       throw Problem(
         .unavailable,
         "The key store has no installation key; name the right one with --keys, or restore it from a replica.")
     }
-    for place in recorded { try KeyReplicas.check(place, identity, isNew: false) }
-    for place in report.added { try KeyReplicas.check(place, identity, isNew: true) }
-    try even(all + [store], &report)
-    if !report.added.isEmpty { try KeyReplicas.record(all, in: store) }
-    return report
+    for place in recorded { try KeyReplicas.check(places.replica(place), identity, isNew: false) }
+    for place in added { try KeyReplicas.check(places.replica(place), identity, isNew: true) }
   }
 
-  private static func check(_ place: String, _ identity: [UInt8], isNew: Bool) throws {
+  private static func check(_ place: any KeyPlace, _ identity: [UInt8], isNew: Bool) throws {
     let key: [UInt8]?
-    do { key = try DurableFile.read(place + "/installation.key") } catch {
-      throw Problem(.unavailable, "The replica \(place) cannot be read; repair it.", detail: "\(error)")
+    do { key = try place.read(.installation) } catch {
+      throw Problem(
+        .unavailable, "The replica \(place.name) cannot be read; repair it.",
+        detail: (error as? Problem)?.detail ?? "\(error)")
     }
     if key == nil, isNew { return }
     guard let key else {
       throw Problem(
         .unavailable,
-        "The replica of the keys at \(place) is not there. Bring it back, or take it off with `steward keys forget`.")
+        "The replica of the keys at \(place.name) is not there. Bring it back, or take it off with `steward keys forget`."
+      )
     }
     guard key == identity else {
-      throw Problem(.conflict, "The replica at \(place) belongs to another installation; name another directory.")
+      throw Problem(.conflict, "The replica at \(place.name) belongs to another installation; name another place.")
     }
   }
 
-  /// Makes every place hold every file. The live store is the last of `places`, and the installation key the last of the files: a replica
-  /// that was filled halfway is not taken for a whole one.
-  private mutating func even(_ places: [String], _ report: inout Report) throws {
+  /// One of the places while they are compared: the live store as it is seen under its lock, or a replica.
+  private struct Copy {
+    let name: KeyPlaceName
+    let files: any KeyFiles
+  }
+
+  private func union(_ places: [any KeyFiles]) throws -> [KeyFile] {
     var files: Set<KeyFile> = []
-    for place in places { files.formUnion(try KeyFile.list(in: place)) }
-    for file in files.sorted(by: { $0.order < $1.order }) {
-      let copies = try places.map { try DurableFile.read("\($0)/\(file.path)") }
-      let wanted = if case .taken = file { try mark(copies, file, places) } else { try agreed(copies, file, places) }
-      for (place, copy) in zip(places, copies) where copy != wanted {
-        try KeyPlaces(live: place, replicas: [], disk: disk).write(wanted, as: file, at: place)
-        guard try DurableFile.read("\(place)/\(file.path)") == wanted else {
-          throw Problem(
-            .unavailable, "\(place) does not hold what was written to it; use another disk.", detail: file.path)
-        }
-        report.copied.append("\(place)/\(file.path)")
+    for place in places { files.formUnion(try place.list()) }
+    return files.sorted { $0.order < $1.order }
+  }
+
+  /// What another process makes while this runs is on every place when its lock is let go: only what was seen is looked at.
+  private mutating func evenByTenant(_ replicas: [any KeyPlace], _ report: inout Report) throws {
+    let live = places.live
+    let copies = replicas.map { Copy(name: $0.name, files: $0) }
+    let files = Dictionary(grouping: try union(replicas + [live]), by: \.tenant)
+    for (tenant, files) in files.sorted(by: { ($0.key?.text ?? "~") < ($1.key?.text ?? "~") }) {
+      try live.locked(tenant.map { .tenant($0) } ?? .store) { held in
+        for file in files { try even(file, copies + [Copy(name: live.name, files: held)], &report) }
       }
     }
   }
 
+  /// Makes every place hold the file. The live store is the last of `places`, and the installation key the last of the files: a replica
+  /// that was filled halfway is not taken for a whole one.
+  private mutating func even(_ file: KeyFile, _ places: [Copy], _ report: inout Report) throws {
+    let copies = try places.map { try $0.files.read(file) }
+    let wanted = if case .taken = file { try mark(copies, file, places) } else { try agreed(copies, file, places) }
+    for (place, copy) in zip(places, copies) where copy != wanted {
+      if case .taken(let tenant) = file, let mark = TakenMark.parse(wanted) {
+        try place.files.raise(mark, of: tenant)
+      } else {
+        _ = try place.files.add(wanted, as: file)
+      }
+      guard try place.files.read(file) == wanted else {
+        throw Problem(
+          .unavailable, "\(place.name) does not hold what was written to it; use another disk.", detail: file.path)
+      }
+      report.copied.append("\(place.name)/\(file.path)")
+    }
+  }
+
   /// The one content that all copies have. What is about to be copied must open first, so that damage does not spread.
-  private mutating func agreed(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [String]) throws -> [UInt8] {
+  private mutating func agreed(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [Copy]) throws -> [UInt8] {
     let distinct = Set(copies.compactMap(\.self))
     guard let bytes = distinct.first, distinct.count == 1 else { throw disagreement(copies, file, places) }
     let isWhole = !copies.contains { $0 == nil }
@@ -175,25 +232,25 @@ package struct KeyReplicas {
   }
 
   /// The highest mark counts.
-  private func mark(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [String]) throws -> [UInt8] {
+  private func mark(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [Copy]) throws -> [UInt8] {
     var highest: Int64 = 0
     for (place, copy) in zip(places, copies) {
       guard let copy else { continue }
       guard let mark = TakenMark.parse(copy) else {
         throw Problem(
-          .conflict, "\(place)/\(file.path) is damaged: remove it there and start again; the others make it new.")
+          .conflict, "\(place.name)/\(file.path) is damaged: remove it there and start again; the others make it new.")
       }
       highest = max(highest, mark)
     }
     return TakenMark.text(highest)
   }
 
-  private mutating func disagreement(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [String]) -> Problem {
+  private mutating func disagreement(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [Copy]) -> Problem {
     var good: [String] = []
     var bad: [String] = []
     for (place, copy) in zip(places, copies) {
       guard let copy else { continue }
-      if opener.opens(file, copy) { good.append(place) } else { bad.append(place) }
+      if opener.opens(file, copy) { good.append("\(place.name)") } else { bad.append("\(place.name)") }
     }
     let bads = bad.joined(separator: ", ")
     if good.isEmpty {

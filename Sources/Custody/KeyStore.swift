@@ -1,56 +1,66 @@
 import Kernel
-import Synchronization
 
 /// The installation's keys, apart from its data and never rolled back with it (docs/format.md §5.3).
 package final class KeyStore: Sendable {
-  package let directory: String
+  package let name: KeyPlaceName
   package let providerKind: String
   /// What opening changed at the replicas.
   package let settled: KeyReplicas.Report
+  /// Those that it had when it was opened; another process may add some.
+  package let replicas: [KeyPlaceName]
   let root: SecretBytes
   let places: KeyPlaces
 
-  package var replicas: [String] { places.replicas }
+  /// Nil if it is a database.
+  package var directory: String? { name.directory }
 
   /// Opens a key store as it lies there, with the replicas that it lists. Nothing is compared or written: for reading beside a running
   /// server, and for the first moments of an installation.
-  package convenience init(directory: String, provider: any KeyProvider, disk: KeyDisk = .real) throws {
-    try self.init(directory, provider, try provider.rootKey(), disk, settled: KeyReplicas.Report())
+  package convenience init(at name: KeyPlaceName, provider: any KeyProvider, disk: KeyDisk = .real) throws {
+    try self.init(on: name.place(disk), provider: provider, disk: disk)
+  }
+
+  convenience init(on place: any KeyPlace, provider: any KeyProvider, disk: KeyDisk = .real) throws {
+    try self.init(KeyPlaces(place, disk: disk), provider, try provider.rootKey(), settled: KeyReplicas.Report())
   }
 
   /// Opens the key store of an installation for use: its replicas are reachable and in one state, and those in `addingReplicas` are
   /// filled and listed.
   package convenience init(
-    directory: String, provider: any KeyProvider, installation: String, dataDirectory: String,
+    at name: KeyPlaceName, provider: any KeyProvider, installation: String, dataDirectory: String,
     addingReplicas: [String] = [], disk: KeyDisk = .real
   ) throws {
     let root = try provider.rootKey()
-    var replicas = KeyReplicas(
-      store: directory, dataDirectory: dataDirectory, root: root, installation: installation, disk: disk)
-    try self.init(directory, provider, root, disk, settled: try replicas.settle(adding: addingReplicas))
+    let places = KeyPlaces(name.place(disk), disk: disk)
+    var replicas = KeyReplicas(places, dataDirectory: dataDirectory, root: root, installation: installation)
+    try self.init(places, provider, root, settled: try replicas.settle(adding: addingReplicas))
   }
 
   private init(
-    _ directory: String, _ provider: any KeyProvider, _ root: SecretBytes, _ disk: KeyDisk,
-    settled: KeyReplicas.Report
+    _ places: KeyPlaces, _ provider: any KeyProvider, _ root: SecretBytes, settled: KeyReplicas.Report
   ) throws {
-    self.directory = directory
+    self.places = places
     self.root = root
     self.settled = settled
+    name = places.live.name
     providerKind = provider.kind
-    places = KeyPlaces(live: directory, replicas: try KeyReplicas.recorded(in: directory), disk: disk)
+    replicas = try places.replicas()
   }
+
+  /// Whether there is a key store at a place. Throws `Problem.unavailable` if it cannot be asked.
+  package static func isMade(at name: KeyPlaceName) throws -> Bool { try name.place().exists(.installation) }
 
   // MARK: Installation key
 
   /// Makes and stores the seed of the installation key. Refuses to replace one.
   package func createInstallationKey(id: String) throws {
-    guard try !places.exists(.installation) else {
-      throw Problem(.conflict, "This key store already belongs to an installation; choose another one with --keys.")
-    }
     let seed = SecretBytes.random()
     let box = try Box.seal(seed.withBytes { Array($0) }, key: root, context: SealingContext.installationKey(id: id))
-    try places.put(box, as: .installation)
+    try places.locked(.store) { held in
+      guard try !held.live.exists(.installation), try held.live.add(box, as: .installation) == box else {
+        throw Problem(.conflict, "This key store already belongs to an installation; choose another one with --keys.")
+      }
+    }
   }
 
   /// The Ed25519 seed of the installation key.
@@ -61,17 +71,25 @@ package final class KeyStore: Sendable {
   /// The kit of this installation: replicas first, since the live store is what a disaster takes.
   package func recoveryKit(id: String, verifierKey: String, now: Instant) -> RecoveryKit {
     RecoveryKit(
-      installationID: id, rootKey: root, keyStores: replicas + [DurableFile.resolved(directory) ?? directory],
+      installationID: id, rootKey: root,
+      keyStores: replicas.map(\.description) + [directory.flatMap(DurableFile.resolved) ?? name.description],
       verifierKey: verifierKey, made: now)
   }
 
   // MARK: Tenants
 
+  /// Every file of a tenant as it lies there, by its path: for whoever looks at what is stored.
+  package func files(of tenant: TenantID) throws -> [(path: String, bytes: [UInt8])] {
+    try places.live.list(of: tenant).compactMap { file in try places.read(file).map { (file.path, $0) } }
+  }
+
   /// Makes the keys of a new tenant: log key, index key, first epoch; on every replica too. Safe to repeat after a crash.
   package func createTenant(_ tenant: TenantID) throws {
-    try createKey(.epoch(tenant, 1), context: SealingContext.epoch(tenant: tenant, epoch: 1))
-    try createKey(.index(tenant), context: SealingContext.indexKey(tenant: tenant))
-    try createKey(.log(tenant), context: SealingContext.logKey(tenant: tenant))
+    try places.locked(.tenant(tenant)) { held in
+      try createKey(.epoch(tenant, 1), context: SealingContext.epoch(tenant: tenant, epoch: 1), held)
+      try createKey(.index(tenant), context: SealingContext.indexKey(tenant: tenant), held)
+      try createKey(.log(tenant), context: SealingContext.logKey(tenant: tenant), held)
+    }
   }
 
   package func openTenant(_ tenant: TenantID) throws -> TenantKeys {
@@ -82,10 +100,11 @@ package final class KeyStore: Sendable {
       indexKey: try openKey(.index(tenant), context: SealingContext.indexKey(tenant: tenant)))
   }
 
-  private func createKey(_ file: KeyFile, context: [UInt8]) throws {
-    guard try !places.exists(file) else { return }
+  private func createKey(_ file: KeyFile, context: [UInt8], _ held: HeldKeyPlaces) throws {
+    guard try !held.live.exists(file) else { return }
     let key = SecretBytes.random()
-    try places.put(try Box.seal(key.withBytes { Array($0) }, key: root, context: context), as: file)
+    let box = try Box.seal(key.withBytes { Array($0) }, key: root, context: context)
+    _ = try held.add(box, as: file) { (try? Box.open($0, key: root, context: context))?.count == 32 }
   }
 
   private func openKey(_ file: KeyFile, context: [UInt8]) throws -> SecretBytes {

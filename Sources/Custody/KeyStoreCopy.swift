@@ -16,23 +16,30 @@ extension KeyStore {
   /// Makes a working key store at a new place from what is left of an old one and its replicas: of each file the first copy that opens, and
   /// marks behind everything that can have been used. The root key is written last, so that a copy that was broken off opens nothing.
   ///
-  /// Throws if no place holds the keys, a file opens nowhere, or two good copies of one file differ; and if `directory` holds a key store.
+  /// Throws if no place holds the keys, a file opens nowhere, or two good copies of one file differ; and if there is a key store already.
   @discardableResult
   package static func copy(
-    from places: [String], installation: String? = nil, rootKey: SecretBytes, to directory: String
+    from places: [String], installation: String? = nil, rootKey: SecretBytes, to location: KeyLocation
   ) throws -> CopyReport {
-    for name in ["/root.key", "/installation.key"] where try DurableFile.exists(directory + name) {
-      throw Problem(
-        .conflict, "There is already a key store at \(directory); name another, empty directory for the keys.")
-    }
+    let target = try location.place.place()
+    let rootFile = try location.rootKeyFile
+    try target.prepare()
+    let isTaken = Problem(
+      .conflict, "There is already a key store at \(target.name); name another, empty place for the keys.")
+    guard try !DurableFile.exists(rootFile) else { throw isTaken }
     var gathered = try Gathered(places, installation: installation, rootKey: rootKey)
-    try DurableFile.makeDirectory(directory)
-    for file in gathered.files {
-      let place = "\(directory)/\(file.path)"
-      try DurableFile.makeDirectory(String(place[..<(place.lastIndex(of: "/") ?? place.startIndex)]))
-      try DurableFile.write(try gathered.bytes(of: file), to: place)
+    try target.locked(.store) { target in
+      for file in gathered.files {
+        let bytes = try gathered.bytes(of: file)
+        if case .taken(let tenant) = file, let mark = TakenMark.parse(bytes) {
+          try target.raise(mark, of: tenant)
+        } else {
+          // The same file may be there: of this copy, when it was broken off before the root key was written.
+          guard try target.add(bytes, as: file) == bytes else { throw isTaken }
+        }
+      }
     }
-    try FileKeyProvider.write(rootKey, to: directory + "/root.key")
+    try FileKeyProvider.write(rootKey, to: rootFile)
     return gathered.report
   }
 
@@ -44,22 +51,33 @@ extension KeyStore {
   }
 }
 
+extension KeyReplicas {
+  /// How many key files of the store its replica lacks, or has otherwise; nil if the replica cannot be reached.
+  package static func differences(of replica: KeyPlaceName, from store: KeyPlaceName) throws -> Int? {
+    let (store, replica) = (store.place(), replica.place())
+    guard (try? replica.read(.installation)) ?? nil != nil else { return nil }
+    return try store.list().count { file in try store.read(file) != (try replica.read(file)) }
+  }
+}
+
 /// What several copies of one key store hold together.
 private struct Gathered {
-  private let places: [String]
+  private let places: [any KeyPlace]
   private var opener: KeyFileOpener
   let files: [KeyFile]
   private(set) var report = KeyStore.CopyReport()
 
   init(_ places: [String], installation: String?, rootKey: SecretBytes) throws {
     opener = KeyFileOpener(root: rootKey, installation: installation)
-    var holding: [String] = []
-    for place in places {
+    var holding: [any KeyPlace] = []
+    for text in places {
       // Not there, not readable, or another installation's: named in the report, and the others may still have everything.
-      if let key = try? DurableFile.read(place + "/installation.key"), opener.opens(.installation, key) {
+      if let place = try? KeyPlaceName(text).place(), let key = try? place.read(.installation),
+        opener.opens(.installation, key)
+      {
         holding.append(place)
       } else {
-        report.unreachable.append(place)
+        report.unreachable.append(text)
       }
     }
     guard !holding.isEmpty else {
@@ -68,17 +86,17 @@ private struct Gathered {
         "None of the places of the keys can be read (\(places.joined(separator: ", "))); bring one of them back.")
     }
     self.places = holding
-    report.used = holding
+    report.used = holding.map { "\($0.name)" }
     files = try Gathered.union(holding)
     let tenants = Set(files.compactMap(\.tenant))
     report.tenants = tenants.count
     report.blocks = files.count { if case .block = $0 { true } else { false } }
   }
 
-  /// Every file of any place in the order of `KeyFile.list`, and a mark for each tenant that has blocks.
-  private static func union(_ places: [String]) throws -> [KeyFile] {
+  /// Every file of any place in `KeyFile.order`, and a mark for each tenant that has blocks.
+  private static func union(_ places: [any KeyPlace]) throws -> [KeyFile] {
     var seen: Set<KeyFile> = []
-    for place in places { seen.formUnion(try KeyFile.list(in: place)) }
+    for place in places { seen.formUnion(try place.list()) }
     for case .block(let tenant, _) in seen { seen.insert(.taken(tenant)) }
     return seen.sorted { $0.order < $1.order }
   }
@@ -87,9 +105,9 @@ private struct Gathered {
     if case .taken(let tenant) = file { return try mark(tenant) }
     var good: [UInt8]?
     for place in places {
-      guard let bytes = try? DurableFile.read("\(place)/\(file.path)") else { continue }
+      guard let bytes = try? place.read(file) else { continue }
       guard opener.opens(file, bytes) else {
-        report.damaged.append("\(place)/\(file.path)")
+        report.damaged.append("\(place.name)/\(file.path)")
         continue
       }
       guard good == nil || good == bytes else {
@@ -114,11 +132,11 @@ private struct Gathered {
     for case .block(tenant, let number) in files { last = max(last, number) }
     var highest = (last + 1) * SubjectRef.slotsPerBlock
     for place in places {
-      guard let bytes = try? DurableFile.read("\(place)/\(KeyFile.taken(tenant).path)") else { continue }
+      guard let bytes = try? place.read(.taken(tenant)) else { continue }
       if let mark = TakenMark.parse(bytes) {
         highest = max(highest, mark)
       } else {
-        report.damaged.append("\(place)/\(KeyFile.taken(tenant).path)")
+        report.damaged.append("\(place.name)/\(KeyFile.taken(tenant).path)")
       }
     }
     return TakenMark.text(highest)

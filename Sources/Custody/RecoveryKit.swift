@@ -8,7 +8,7 @@ package struct RecoveryKit: Sendable {
 
   package let installationID: String
   package let rootKey: SecretBytes
-  /// Replicas first, then the live key store: absolute paths on the machine on which the kit was made.
+  /// Replicas first, then the live key store: absolute paths on the machine on which the kit was made, or addresses of databases.
   package let keyStores: [String]
   /// One line (C2SP signed-note): who signs the logs' keys.
   package let verifierKey: String
@@ -52,10 +52,14 @@ package struct RecoveryKit: Sendable {
   /// The kit as a text file for people and programs.
   package func sealed(under passphrase: SecretBytes, cost: PassphraseCost = .ordinary) throws -> [UInt8] {
     guard (1...RecoveryKit.maximumKeyStores).contains(keyStores.count),
-      keyStores.allSatisfy({ $0.hasPrefix("/") && !$0.utf8.contains { $0 < 0x20 || $0 == 0x7f } })
+      keyStores.allSatisfy({ text in
+        (text.hasPrefix("/") || KeyPlaceName.isDatabase(text)) && (try? KeyPlaceName(text)) != nil
+      })
     else {
       throw Problem(
-        .invalid, "The places of the keys must be 1 to \(RecoveryKit.maximumKeyStores) plain absolute paths.")
+        .invalid,
+        "The places of the keys must be 1 to \(RecoveryKit.maximumKeyStores) absolute paths or postgres:// addresses without passwords."
+      )
     }
     var kit = SealedKit(
       installationID: installationID, keyStores: keyStores, verifierKey: verifierKey, made: made, cost: cost,
@@ -65,11 +69,11 @@ package struct RecoveryKit: Sendable {
     return kit.document
   }
 
-  /// Makes a working key store at a new, empty directory from the replicas and the live store that the kit names, or from `places`.
+  /// Makes a working key store at a new, empty place from the replicas and the live store that the kit names, or from `places`.
   @discardableResult
-  package func makeKeyStore(at directory: String, from places: [String]? = nil) throws -> KeyStore.CopyReport {
+  package func makeKeyStore(at location: KeyLocation, from places: [String]? = nil) throws -> KeyStore.CopyReport {
     try KeyStore.copy(
-      from: places ?? keyStores, installation: installationID, rootKey: rootKey, to: directory)
+      from: places ?? keyStores, installation: installationID, rootKey: rootKey, to: location)
   }
 }
 

@@ -4,8 +4,11 @@ import Synchronization
 
 /// One tenant's keys while it is open: hands out slots of blocks that are already durable, and finds subject keys.
 ///
-/// Lock order: `state` only; file writes happen inside it when a block or the mark must become durable, which is once in up to
-/// 1,024 slots.
+/// Other processes may have the tenant open too. Each reserves ranges of its own under the lock of the live store, once in up to 1,024
+/// slots; blocks change only by erasure, so one that was read is kept.
+///
+/// Lock order: `slots`, then the live store's; writes happen inside both when a block or the mark must become durable. `cache` is held
+/// for no reading or writing, so that a store that is away keeps nobody from keys that are known.
 package final class TenantKeys: Sendable {
   private static let blocksHeld = 64
   private static let largestReservation: Int64 = 1_024
@@ -17,13 +20,22 @@ package final class TenantKeys: Sendable {
   private let epoch: Int64
   private let epochKey: SecretBytes
   private let indexKey: SecretBytes
-  private let state: Mutex<State>
+  private let slots: Mutex<Slots>
+  private let cache: Mutex<Cache>
 
-  private struct State {
-    /// Next slot to hand out; all below `reserved` are durably marked as taken.
-    var next: Int64
-    var reserved: Int64
+  /// What this process has reserved.
+  private struct Slots {
+    /// Next slot to hand out; those below `end` are ours.
+    var next: Int64 = 0
+    var end: Int64 = 0
+    /// How many to take next time.
     var reservation: Int64 = 16
+  }
+
+  private struct Cache {
+    /// The mark as it was last seen. It only rises, so what lies below is known without asking.
+    var mark: Int64
+    /// Blocks that were read. An erasure by another process would have to be seen before one is used again: decision 0058 keeps the place.
     var blocks: [Int64: [SecretBytes?]] = [:]
     var recent: [Int64] = []
   }
@@ -39,30 +51,57 @@ package final class TenantKeys: Sendable {
     self.logSeed = logSeed
     self.indexKey = indexKey
     // What an earlier opening reserved and did not use is wasted: a restored database could otherwise use a slot twice.
-    let taken = try Self.readMark(tenant, places)
-    state = Mutex(State(next: taken, reserved: taken))
+    slots = Mutex(Slots())
+    cache = Mutex(Cache(mark: try KeyPlaces.writtenMark(of: tenant, in: places.live) ?? 0))
   }
 
-  /// Slots below it may be in use: what rows name must lie below.
-  package var taken: Int64 { state.withLock { $0.reserved } }
+  /// The mark as it lies in the store now: slots below it may be in use, by any process.
+  package var taken: Int64 {
+    get throws {
+      if let mark = try KeyPlaces.writtenMark(of: tenant, in: places.live) {
+        saw(mark)
+        return mark
+      }
+      return try KeyPlaces.mark(of: tenant, in: places.live)
+    }
+  }
+
+  private func saw(_ mark: Int64) { cache.withLock { $0.mark = max($0.mark, mark) } }
+
+  /// Whether the store will never hand out this slot again; a row that names another must not exist. The store is asked only about slots
+  /// that another process may have taken since it was last looked at.
+  package func isTaken(_ subject: SubjectRef) throws -> Bool {
+    if cache.withLock({ subject.number < $0.mark }) { return true }
+    return try subject.number < taken
+  }
 
   /// The next free slot. Its block is durable and it is marked as taken before this returns.
   package func takeSlot() throws -> SubjectRef {
-    try state.withLock { state in
-      if state.next >= state.reserved { try reserve(&state) }
-      defer { state.next += 1 }
-      return SubjectRef(state.next)
+    try slots.withLock { slots in
+      if slots.next >= slots.end { try reserve(&slots) }
+      defer { slots.next += 1 }
+      return SubjectRef(slots.next)
     }
   }
 
-  /// The 32-byte key of a subject. Throws `Problem.unavailable` if it is missing and `SubjectErased` if it was destroyed.
+  /// The next free slot with its key if both are at hand; nil where the store would have to be asked, or another thread is at it.
+  /// For callers whose thread must not wait; `takeSlot` is for those who may.
+  package func takeSlotAtHand() -> (SubjectRef, SecretBytes)? {
+    slots.withLockIfAvailable { slots -> (SubjectRef, SecretBytes)? in
+      let subject = SubjectRef(slots.next)
+      guard slots.next < slots.end, let key = cache.withLock({ $0.blocks[subject.block] })?[subject.slot] else {
+        return nil
+      }
+      slots.next += 1
+      return (subject, key)
+    } ?? nil
+  }
+
+  /// The 32-byte key of a subject. Throws `KeyMissing` if it is missing and `SubjectErased` if it was destroyed.
   package func key(of subject: SubjectRef) throws -> SecretBytes {
     guard subject.number >= 0 else { throw KeyMissing(subject: subject) }
-    return try state.withLock { state in
-      let keys = try block(subject.block, &state)
-      guard let key = keys[subject.slot] else { throw SubjectErased(subject: subject) }
-      return key
-    }
+    guard let key = try block(subject.block)[subject.slot] else { throw SubjectErased(subject: subject) }
+    return key
   }
 
   /// HMAC-SHA-256 under the tenant's index key (docs/format.md §5.3), for derived tables.
@@ -73,59 +112,68 @@ package final class TenantKeys: Sendable {
 
   // MARK: Slots
 
-  private func reserve(_ state: inout State) throws {
-    let end = state.reserved + state.reservation
-    for number in (state.next / SubjectRef.slotsPerBlock)...((end - 1) / SubjectRef.slotsPerBlock) {
-      try createBlock(number, isFresh: number * SubjectRef.slotsPerBlock >= state.reserved)
+  /// Takes a range behind every other process's, which is durably marked when this returns.
+  private func reserve(_ slots: inout Slots) throws {
+    let seen = cache.withLock { $0.mark }
+    let count = slots.reservation
+    let start = try places.locked(.tenant(tenant)) { held in
+      let mark = try KeyPlaces.mark(of: tenant, in: held.live)
+      guard mark >= seen else {
+        throw Problem(
+          .unavailable,
+          "The key store is older than it was: a key could be used twice. Bring the key store back from a replica.",
+          detail: "\(KeyFile.taken(tenant).path): \(mark), was \(seen)")
+      }
+      for number in (mark / SubjectRef.slotsPerBlock)...((mark + count - 1) / SubjectRef.slotsPerBlock) {
+        try createBlock(number, isFresh: number * SubjectRef.slotsPerBlock >= mark, held)
+      }
+      try held.raise(mark + count, of: tenant)
+      return mark
     }
-    try places.put(TakenMark.text(end), as: .taken(tenant))
-    state.reserved = end
-    state.reservation = min(state.reservation * 2, Self.largestReservation)
-  }
-
-  /// Slots below it were or may have been handed out. Where the mark is lost, that is every slot of every block there is.
-  private static func readMark(_ tenant: TenantID, _ places: KeyPlaces) throws -> Int64 {
-    guard let bytes = try places.read(.taken(tenant)) else {
-      var end: Int64 = 0
-      while try places.exists(.block(tenant, end / SubjectRef.slotsPerBlock)) { end += SubjectRef.slotsPerBlock }
-      return end
-    }
-    guard let mark = TakenMark.parse(bytes) else {
-      throw Problem(
-        .unavailable, "The mark of used keys is damaged; restore the key store from a replica.",
-        detail: KeyFile.taken(tenant).path)
-    }
-    return mark
+    saw(start + count)
+    slots = Slots(next: start, end: start + count, reservation: min(count * 2, Self.largestReservation))
   }
 
   // MARK: Blocks
 
   /// `isFresh`: no slot of the block was ever handed out. Only then may it be made; another would take the place of keys in use.
-  private func createBlock(_ number: Int64, isFresh: Bool) throws {
-    if try places.exists(.block(tenant, number)) { return }
+  private func createBlock(_ number: Int64, isFresh: Bool, _ held: HeldKeyPlaces) throws {
+    if try held.live.exists(.block(tenant, number)) {
+      // Made by somebody who never came to mark it, and perhaps not durable.
+      if isFresh { try held.renew(.block(tenant, number)) }
+      return
+    }
     guard isFresh else {
       throw Problem(
         .unavailable, "A block of keys in use is missing from the key store; restore it from a replica.",
         detail: KeyFile.block(tenant, number).path)
     }
     let keys = SecretBytes.random(count: KeyBlock.plainSize)
-    try places.put(
-      try KeyBlock.seal(keys, tenant: tenant, number: number, epoch: epoch, key: epochKey), as: .block(tenant, number))
+    let sealed = try KeyBlock.seal(keys, tenant: tenant, number: number, epoch: epoch, key: epochKey)
+    _ = try held.add(sealed, as: .block(tenant, number)) { opened($0, number) != nil }
   }
 
-  private func block(_ number: Int64, _ state: inout State) throws -> [SecretBytes?] {
-    if let keys = state.blocks[number] { return keys }
-    guard let file = try places.read(.block(tenant, number)),
-      let plain = try? KeyBlock.open(file, tenant: tenant, number: number, epoch: epoch, key: epochKey)
-    else { throw KeyMissing(subject: SubjectRef(number * SubjectRef.slotsPerBlock)) }
+  private func opened(_ file: [UInt8], _ number: Int64) -> [UInt8]? {
+    try? KeyBlock.open(file, tenant: tenant, number: number, epoch: epoch, key: epochKey)
+  }
+
+  private func block(_ number: Int64) throws -> [SecretBytes?] {
+    if let keys = cache.withLock({ $0.blocks[number] }) { return keys }
+    guard let file = try places.read(.block(tenant, number)), let plain = opened(file, number) else {
+      throw KeyMissing(subject: SubjectRef(number * SubjectRef.slotsPerBlock))
+    }
     let keys = stride(from: 0, to: plain.count, by: 32).map { start -> SecretBytes? in
       let key = plain[start..<start + 32]
       return key.allSatisfy { $0 == 0 } ? nil : SecretBytes(key)
     }
-    state.blocks[number] = keys
-    state.recent.append(number)
-    if state.recent.count > Self.blocksHeld { state.blocks[state.recent.removeFirst()] = nil }
-    return keys
+    return cache.withLock { cache in
+      // Another thread may have read it meanwhile.
+      if let known = cache.blocks[number] { return known }
+      cache.blocks[number] = keys
+      cache.recent.append(number)
+      if cache.recent.count > Self.blocksHeld { cache.blocks[cache.recent.removeFirst()] = nil }
+      return keys
+    }
   }
 }
 

@@ -53,7 +53,7 @@ struct BoxTests {
     let provider = try FileKeyProvider(path: directory + "/root.key", dataDirectory: directory + "/data")
     try provider.create()
     #expect(throws: Problem.self) { try provider.create() }
-    let store = try KeyStore(directory: directory, provider: provider)
+    let store = try KeyStore(at: .directory(directory), provider: provider)
     let tenant = TenantID.make(at: Instant(milliseconds: 1))
     try store.createTenant(tenant)
     let keys = try store.openTenant(tenant)
@@ -73,7 +73,7 @@ struct BoxTests {
     try DurableFile.makeDirectory(directory)
     let provider = try FileKeyProvider(path: directory + "/root.key", dataDirectory: directory + "/data")
     try provider.create()
-    let store = try KeyStore(directory: directory, provider: provider)
+    let store = try KeyStore(at: .directory(directory), provider: provider)
     let tenant = TenantID.make(at: Instant(milliseconds: 1))
     try store.createTenant(tenant)
     var taken: Set<SubjectRef> = []
@@ -83,6 +83,6 @@ struct BoxTests {
     }
     try FileManager.default.removeItem(atPath: directory + "/root.key")
     try provider.create()
-    #expect(throws: Problem.self) { try KeyStore(directory: directory, provider: provider).openTenant(tenant) }
+    #expect(throws: Problem.self) { try KeyStore(at: .directory(directory), provider: provider).openTenant(tenant) }
   }
 }

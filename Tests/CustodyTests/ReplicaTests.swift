@@ -47,18 +47,43 @@ struct ReplicaTests {
     #expect(crash > 8, "there are too few writes to fail between")
   }
 
-  @Test("sabotage: a disk that forgets what it was told to write to the replica turns that test red")
+  @Test("sabotage: a replica that loses a block afterwards turns that test red")
   func crashPointsCanFail() throws {
     let place = try Place()
-    _ = try place.tenant(try place.open(adding: ["a"]))
-    let replica = place["a"]
-    let forgetful = KeyDisk { bytes, path in
-      if !path.hasPrefix(replica) { try DurableFile.write(bytes, to: path) }
-    }
-    let keys = try place.open(disk: forgetful).openTenant(place.tenant)
+    let keys = try place.tenant(try place.open(adding: ["a"]))
     let slot = try keys.takeSlot()
     let key = try keys.key(of: slot).withBytes { Array($0) }
+    try FileManager.default.removeItem(atPath: "\(place["a"])/tenants/\(place.tenant)/blocks/0")
     #expect(throws: (any Error).self) { try place.expectUsable([(slot, key)], from: ["a"]) }
+  }
+
+  @Test("a disk that forgets what it was told to write is noticed before a key is used", arguments: ["a", "keys"])
+  func forgetfulDisk(at forgetful: String) throws {
+    let place = try Place()
+    _ = try place.tenant(try place.open(adding: ["a"]))
+    let prefix = place[forgetful] + "/"
+    let disk = KeyDisk { bytes, path, replacing in
+      if !path.hasPrefix(prefix) { try KeyDisk.real.write(bytes, path, replacing) }
+    }
+    let keys = try place.open(disk: disk).openTenant(place.tenant)
+    #expect { try keys.takeSlot() } throws: { ($0 as? Problem)?.code == .unavailable }
+    #expect(throws: Never.self) { try place.open().openTenant(place.tenant).takeSlot() }
+  }
+
+  @Test("what a broken-off write left on a replica is taken, not replaced")
+  func leftBehind() throws {
+    let place = try Place()
+    _ = try place.tenant(try place.open(adding: ["a", "b"]))
+    let fault = Fault(after: 1)
+    #expect(throws: Problem.self) { try place.open(disk: fault.disk).openTenant(place.tenant).takeSlot() }
+    let left = try place.files("a")
+    let block = "tenants/\(place.tenant)/blocks/0"
+    #expect(left[block] != nil)
+    #expect(try place.files("b")[block] == nil)
+    // Not through `open`, which would settle first.
+    let provider = try FileKeyProvider(path: place["keys"] + "/root.key", dataDirectory: place["data"])
+    _ = try KeyStore(at: .directory(place["keys"]), provider: provider).openTenant(place.tenant).takeSlot()
+    for name in ["keys", "a", "b"] { #expect(try place.files(name)[block] == left[block]) }
   }
 
   @Test("an unreachable replica stops what needs a new key, and nothing else; once it is back, writes go on")
@@ -85,8 +110,8 @@ struct ReplicaTests {
     _ = try place.tenant(try place.open(adding: ["a"]))
     try FileManager.default.removeItem(atPath: place["a"])
     #expect { try place.open() } throws: { ($0 as? Problem)?.message.contains(place["a"]) == true }
-    #expect(throws: Problem.self) { try KeyReplicas.forget(place["b"], in: place["keys"]) }
-    try KeyReplicas.forget(place["a"], in: place["keys"])
+    #expect(throws: Problem.self) { try KeyReplicas.forget(place["b"], at: .directory(place["keys"])) }
+    try KeyReplicas.forget(place["a"], at: .directory(place["keys"]))
     #expect(try place.open().replicas.isEmpty)
   }
 
@@ -138,10 +163,33 @@ struct ReplicaTests {
     for wrong in [other["a"], place["data"] + "/keys", place["keys"], place["keys"] + "/inside", place["."]] {
       #expect(throws: Problem.self, "\(wrong)") { try place.open(adding: [wrong]) }
     }
-    #expect(try KeyReplicas.recorded(in: place["keys"]).isEmpty)
+    #expect(try KeyReplicas.recorded(at: .directory(place["keys"])).isEmpty)
     // A link into the data directory is the data directory.
     try FileManager.default.createSymbolicLink(atPath: place["link"], withDestinationPath: place["data"])
     #expect(throws: Problem.self) { try place.open(adding: ["link/keys"]) }
+  }
+
+  @Test(
+    "a block that somebody made and never came to mark is made durable once more, everywhere, before a key of it is used"
+  )
+  func brokenOff() throws {
+    let place = try Place()
+    let keys = try place.tenant(try place.open(adding: ["a"]))
+    for _ in 0..<1_000 { _ = try keys.takeSlot() }
+    // Two marks up to the end of the first block, then the second block, and the process is gone.
+    let broken = try place.open(disk: Fault(after: 4).disk).openTenant(place.tenant)
+    #expect(throws: (any Error).self) { for _ in 0..<64 { _ = try broken.takeSlot() } }
+    let file = "tenants/\(place.tenant)/blocks/1"
+    let left = try #require(try place.files("keys")[file])
+    let written = Mutex<[String]>([])
+    let disk = KeyDisk { bytes, path, replacing in
+      written.withLock { $0.append(path) }
+      try KeyDisk.real.write(bytes, path, replacing)
+    }
+    let after = try place.open(disk: disk).openTenant(place.tenant)
+    for _ in 0..<64 { _ = try after.takeSlot() }
+    #expect(written.withLock { $0.filter { $0.hasSuffix("blocks/1") } }.count == 2)
+    #expect(try place.files("keys")[file] == left && place.files("a")[file] == left)
   }
 
   @Test("a block in use that is missing is not made anew, and a lost mark wastes slots but repeats none")
@@ -175,14 +223,16 @@ struct ReplicaTests {
     let kit = store.recoveryKit(id: Place.id, verifierKey: "k", now: Instant(milliseconds: 0))
     #expect(kit.keyStores.map { ($0 as NSString).lastPathComponent } == ["a", "b", "keys"])
     // The live store is what the disaster took.
-    let report = try kit.makeKeyStore(at: place["new"], from: [place["gone"], place["a"], place["b"]])
+    let report = try kit.makeKeyStore(at: KeyLocation(place["new"]), from: [place["gone"], place["a"], place["b"]])
     #expect(report.unreachable == [place["gone"]])
     #expect(report.damaged == ["\(place["a"])/\(tenant)/blocks/0"])
     try place.expectUsable(used, from: ["new"], withRoot: false)
-    #expect(throws: Problem.self) { try kit.makeKeyStore(at: place["new"], from: [place["a"]]) }
-    #expect(throws: Problem.self) { try kit.makeKeyStore(at: place["other"], from: [place["gone"]]) }
+    #expect(throws: Problem.self) { try kit.makeKeyStore(at: KeyLocation(place["new"]), from: [place["a"]]) }
+    #expect(throws: Problem.self) { try kit.makeKeyStore(at: KeyLocation(place["other"]), from: [place["gone"]]) }
     try FileManager.default.removeItem(atPath: "\(place["b"])/\(tenant)/blocks/0")
-    #expect(throws: Problem.self) { try kit.makeKeyStore(at: place["other"], from: [place["a"], place["b"]]) }
+    #expect(throws: Problem.self) {
+      try kit.makeKeyStore(at: KeyLocation(place["other"]), from: [place["a"], place["b"]])
+    }
     #expect(!FileManager.default.fileExists(atPath: place["other"] + "/root.key"))
   }
 }
@@ -197,7 +247,7 @@ private final class Place {
     try FileManager.default.createDirectory(atPath: self["keys"], withIntermediateDirectories: true)
     try FileManager.default.createDirectory(atPath: self["data"], withIntermediateDirectories: true)
     try provider.create()
-    try KeyStore(directory: self["keys"], provider: provider).createInstallationKey(id: Place.id)
+    try KeyStore(at: .directory(self["keys"]), provider: provider).createInstallationKey(id: Place.id)
   }
 
   deinit { try? FileManager.default.removeItem(atPath: home) }
@@ -210,7 +260,7 @@ private final class Place {
 
   func open(adding: [String] = [], disk: KeyDisk = .real) throws -> KeyStore {
     try KeyStore(
-      directory: self["keys"], provider: try provider, installation: Place.id, dataDirectory: self["data"],
+      at: .directory(self["keys"]), provider: try provider, installation: Place.id, dataDirectory: self["data"],
       addingReplicas: adding.map { $0.hasPrefix("/") ? $0 : self[$0] }, disk: disk)
   }
 
@@ -223,7 +273,7 @@ private final class Place {
   func files(_ name: String) throws -> [String: Data] {
     let names = try FileManager.default.subpathsOfDirectory(atPath: self[name])
     var found: [String: Data] = [:]
-    for path in names where path != "root.key" && path != "replicas" {
+    for path in names where !["root.key", "replicas", "lock"].contains(path) {
       if let data = FileManager.default.contents(atPath: self[name] + "/" + path) { found[path] = data }
     }
     return found
@@ -243,10 +293,10 @@ private final class Place {
       let path = self[name]
       let root = withRoot ? self["keys"] + "/root.key" : path + "/root.key"
       let provider = try FileKeyProvider(path: root, dataDirectory: self["data"])
-      let keys = try KeyStore(directory: path, provider: provider).openTenant(tenant)
+      let keys = try KeyStore(at: .directory(path), provider: provider).openTenant(tenant)
       for (slot, key) in used {
         #expect(try keys.key(of: slot).withBytes { Array($0) } == key)
-        #expect(slot.number < keys.taken)
+        #expect(try slot.number < keys.taken)
       }
     }
   }
@@ -259,13 +309,13 @@ private final class Fault: Sendable {
   init(after writes: Int) { left = Mutex(writes) }
 
   var disk: KeyDisk {
-    KeyDisk { bytes, path in
+    KeyDisk { bytes, path, replacing in
       let passes = self.left.withLock { left in
         left -= 1
         return left >= 0
       }
       guard passes else { throw DurableFile.FileError(operation: "write", path: path, number: EIO) }
-      try DurableFile.write(bytes, to: path)
+      try KeyDisk.real.write(bytes, path, replacing)
     }
   }
 }

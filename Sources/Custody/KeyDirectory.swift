@@ -1,0 +1,111 @@
+import Glibc
+import Kernel
+
+/// Writes the files of a key store. A value, so that a crash can be put between any two writes.
+package struct KeyDisk: Sendable {
+  /// Bytes and path; durable when it returns. `replacing`: the new content takes the place of the old; else what is there stays.
+  package let write: @Sendable (_ bytes: [UInt8], _ path: String, _ replacing: Bool) throws -> Void
+
+  package init(write: @escaping @Sendable ([UInt8], String, Bool) throws -> Void) { self.write = write }
+
+  package static let real = KeyDisk { bytes, path, replacing in
+    if replacing { try DurableFile.write(bytes, to: path) } else { _ = try DurableFile.add(bytes, to: path) }
+  }
+}
+
+/// A place of keys that is a directory, perhaps on a file system that several machines share.
+///
+/// Lock order: the byte of the store, then a tenant's. Both lie in one file `lock`, which holds nothing.
+struct KeyDirectory: KeyPlace {
+  let path: String
+  let disk: KeyDisk
+
+  init(_ path: String, disk: KeyDisk = .real) {
+    self.path = path
+    self.disk = disk
+  }
+
+  var name: KeyPlaceName { .directory(path) }
+
+  func prepare() throws { try DurableFile.makeDirectory(path) }
+
+  // MARK: Reading
+
+  func read(_ file: KeyFile) throws -> [UInt8]? {
+    let path = path(of: file)
+    if let bytes = try DurableFile.read(path) { return bytes }
+    // A network file system may remember for a while that a file was missing which another machine has made since; reading the
+    // directory ends that.
+    guard let slash = path.lastIndex(of: "/"),
+      try DurableFile.names(in: String(path[..<slash])).contains(String(path[path.index(after: slash)...]))
+    else { return nil }
+    return try DurableFile.read(path)
+  }
+
+  func exists(_ file: KeyFile) throws -> Bool { try DurableFile.exists(path(of: file)) }
+
+  func list() throws -> [KeyFile] {
+    var files: [KeyFile] = []
+    for name in try DurableFile.names(in: path + "/tenants") {
+      if let tenant = TenantID(name) { files += try list(of: tenant) }
+    }
+    if try exists(.installation) { files.append(.installation) }
+    return files.sorted { $0.order < $1.order }
+  }
+
+  func list(of tenant: TenantID) throws -> [KeyFile] {
+    let place = "tenants/\(tenant)"
+    return try [place, place + "/blocks"].flatMap { place in
+      try DurableFile.names(in: "\(path)/\(place)").compactMap { KeyFile(path: "\(place)/\($0)") }
+    }
+  }
+
+  func replicaList() throws -> [UInt8]? { try DurableFile.read(path + "/replicas") }
+
+  // MARK: Writing
+
+  func add(_ bytes: [UInt8], as file: KeyFile) throws -> [UInt8] {
+    if let there = try read(file) { return there }
+    try makeRoom(for: file)
+    try disk.write(bytes, path(of: file), false)
+    // Whoever wrote without the lock, and a disk that forgets: what counts is what lies there.
+    return try read(file) ?? []
+  }
+
+  func renew(_ file: KeyFile) throws {
+    if let bytes = try read(file) { try disk.write(bytes, path(of: file), true) }
+  }
+
+  func raise(_ mark: Int64, of tenant: TenantID) throws {
+    let there = try read(.taken(tenant))
+    if let there = there.flatMap(TakenMark.parse), there >= mark { return }
+    // Making sure of a directory costs a sync.
+    if there == nil { try makeRoom(for: .taken(tenant)) }
+    try disk.write(TakenMark.text(mark), path(of: .taken(tenant)), true)
+  }
+
+  func setReplicaList(_ bytes: [UInt8]) throws { try DurableFile.write(bytes, to: path + "/replicas") }
+
+  private func path(of file: KeyFile) -> String { "\(path)/\(file.path)" }
+
+  private func makeRoom(for file: KeyFile) throws {
+    let path = path(of: file)
+    if let slash = path.lastIndex(of: "/") { try DurableFile.makeDirectory(String(path[..<slash])) }
+  }
+
+  // MARK: Locks
+
+  func locked<T>(_ lock: KeyLock, _ body: (any KeyFiles) throws -> T) throws -> T {
+    let file = try FileLock(path: path + "/lock")
+    let patience = KeyLock.patienceMilliseconds
+    switch lock {
+    case .store:
+      guard try file.take(0, exclusive: true, patienceMilliseconds: patience) else { throw KeyLock.taken }
+    case .tenant(let tenant):
+      guard try file.take(0, exclusive: false, patienceMilliseconds: patience),
+        try file.take(KeyLock.number(of: tenant), exclusive: true, patienceMilliseconds: patience)
+      else { throw KeyLock.taken }
+    }
+    return try withExtendedLifetime(file) { try body(self) }
+  }
+}
