@@ -32,7 +32,12 @@ package struct Derivation: Sendable {
     var superfluous: Set<[Value]> = []
     var missing = wanted
     let columns = table.storedColumns.joined(separator: ", ")
-    try reader.connection.each(raw: "SELECT \(columns) FROM \(table.name)") { row in
+    // A file is one tenant's: a row that says otherwise is superfluous in it, too.
+    let isOwn = reader.connection.dialect == .sqlite
+    try reader.connection.each(
+      raw: "SELECT \(columns) FROM \(table.name)" + (isOwn ? "" : " WHERE tenant = ?"),
+      isOwn ? [] : [.text(reader.tenant.text)]
+    ) { row in
       let values = row.values
       if missing.remove(values) == nil { superfluous.insert(values) }
       return true
@@ -54,8 +59,7 @@ package struct Derivation: Sendable {
   }
 
   func exists(_ connection: Connection) throws -> Bool {
-    try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?", [.text(table.name)])
-      != nil
+    try connection.hasTable(table.name)
   }
 
   fileprivate func repair(_ difference: Difference, _ connection: Connection) throws {
@@ -96,9 +100,10 @@ extension Ledger {
       throw Problem(.internal, "A derived table does not say how it is made again.", detail: "\(derived.sorted())")
     }
     return try await withCheckedThrowingContinuation { continuation in
-      ledger.database.onWriter { [self] connection, gate in
+      ledger.database.onWriter { [self] access in
         continuation.resume(
           with: Result {
+            let (connection, gate) = (access.connection, access.gate)
             let reader = Reader(tenant: tenant, connection: connection, keys: ledger.keys)
             try connection.begin()
             do {
@@ -115,10 +120,10 @@ extension Ledger {
   }
 
   private func rebuild(_ reader: Reader, _ derivations: [Derivation]) throws -> [Rebuilt] {
-    let present = Set(
-      try reader.connection.rows(raw: "SELECT name FROM sqlite_schema WHERE type = 'table'").compactMap { $0[0].text })
+    // PostgreSQL's tables belong to all tenants, and to the owner role.
+    let present = Set(try reader.connection.tableNames())
     for table in tables.values.sorted(by: { $0.name < $1.name })
-    where table.kind != .primary && !present.contains(table.name) {
+    where reader.connection.dialect == .sqlite && table.kind != .primary && !present.contains(table.name) {
       for statement in table.sqliteDDL { try reader.connection.run(raw: statement) }
     }
     return try derivations.map { derivation in

@@ -7,15 +7,23 @@ import Storage
 struct UnknownOutcome: Error { let error: StorageError }
 
 /// What a person is told when a disk is full or fails. Says that nothing was changed only where that is certain.
-enum DiskProblem {
+package enum DiskProblem {
+  /// Whether it is about a file or the disk below it, and not about what was asked.
+  package static func isOfDisk(_ error: any Error) -> Bool {
+    error is StorageError || error is DurableFile.FileError || error is UnknownOutcome
+  }
+
   /// Errors that are not of a disk stay what they are.
   static func explain(_ error: any Error) -> any Error {
     switch error {
     case let error as UnknownOutcome:
       Problem(
         .unavailable,
-        "The disk failed while this was written: it may or may not be on the record. Look before you try again.",
+        "The \(error.error.sqlState == nil ? "disk failed" : "database was lost") while this was written: it may or may not be on the record. Look before you try again.",
         detail: "\(error.error)")
+    case let error as StorageError where error.isConnectionLost:
+      Problem(
+        .unavailable, "The database cannot be reached; nothing was changed. Try again later.", detail: "\(error)")
     case let error as StorageError: error.isFull ? full("\(error)") : failed("\(error)")
     case let error as DurableFile.FileError:
       error.number == ENOSPC || error.number == EDQUOT ? full("\(error)") : failed("\(error)")
@@ -29,5 +37,13 @@ enum DiskProblem {
 
   private static func failed(_ detail: String) -> Problem {
     Problem(.unavailable, "The record could not be written; nothing was changed. Try again later.", detail: detail)
+  }
+}
+
+extension StorageError {
+  /// What whoever only reads is told while the database is away; nil where it is there, and the fault is ours.
+  package var absence: Problem? {
+    guard isConnectionLost || isRetryable || isCancelled || sqlState == "53300" else { return nil }
+    return Problem(.unavailable, "The database cannot be reached. Try again later.", detail: description)
   }
 }

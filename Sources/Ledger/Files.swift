@@ -1,6 +1,5 @@
 import Custody
 import Crypto
-import Glibc
 import Kernel
 import Storage
 
@@ -17,112 +16,115 @@ extension Ledger {
   /// Largest file (docs/format.md §7).
   package static let largestFile: Int64 = 4 << 30
 
-  /// Seals what arrives, piece by piece, into a new file and syncs it. Throws `Problem.tooLarge` beyond `limit` and leaves nothing.
+  /// Seals what arrives, piece by piece, into a new file and makes it durable. Throws `Problem.tooLarge` beyond `limit` and leaves nothing.
   package func stageFile<Pieces: AsyncSequence>(
     _ tenant: TenantID, limit: Int64 = Ledger.largestFile, _ pieces: Pieces
   ) async throws -> StagedFile where Pieces.Element == [UInt8] {
     let keys = try await open(tenant).keys
     let id = FileID.make(at: clock.now)
-    let path = filePath(tenant, id)
     do {
       let subject = try keys.takeSlot()
-      try DurableFile.makeDirectory(filesDirectory(tenant))
       let key = try keys.key(of: subject)
-      let intake = try Intake(
-        path: path, key: key, context: SealingContext.file(tenant: tenant, file: id), limit: limit)
-      try await intake.takeAll(pieces)
-      let (sha256, size) = try intake.finish()
-      return StagedFile(id: id, subject: subject, sha256: sha256, size: size)
+      let intake = Intake(
+        into: try await files.create(tenant, id), key: key, context: SealingContext.file(tenant: tenant, file: id),
+        limit: limit)
+      do {
+        let (sha256, size) = try await intake.takeAll(pieces)
+        return StagedFile(id: id, subject: subject, sha256: sha256, size: size)
+      } catch {
+        await intake.sink.abandon()
+        throw error
+      }
     } catch {
-      unlink(path)
+      if let error = error as? DurableFile.FileError, error.isOfSync { installation.disk.declareFailed() }
       throw DiskProblem.explain(error)
     }
   }
 
-  /// Removes a staged file that nothing adopted.
-  package func discard(_ tenant: TenantID, _ file: StagedFile) { unlink(filePath(tenant, file.id)) }
+  /// Removes a staged file that nothing adopted. What cannot be removed now goes with the next sweep.
+  package func discard(_ tenant: TenantID, _ file: StagedFile) async { try? await files.remove(tenant, file.id) }
 
   /// The plaintext of a stored file, in pieces of at most 64 KiB.
   package func openFile(_ tenant: TenantID, _ id: FileID, subject: SubjectRef) async throws -> FilePieces {
     let key = try await open(tenant).keys.key(of: subject)
-    let reader = try SealedFile.Reader(
-      path: filePath(tenant, id), key: key, context: SealingContext.file(tenant: tenant, file: id))
-    return FilePieces(reader: FilePieces.Held(reader))
+    guard let source = try await files.open(tenant, id) else {
+      throw Problem(.internal, "A stored file is missing; restore it from a backup.", detail: "file \(id)")
+    }
+    let header = try await source.read(SealedFile.header)
+    let opener = try SealedFile.Opener(
+      key: key, context: SealingContext.file(tenant: tenant, file: id), size: source.size, header: header)
+    return FilePieces(reader: FilePieces.Held(source, opener))
   }
 
   /// Removes files that no row adopted and that are older than a day. Adopted is what any plain column of ids of any primary table
   /// names: a module that keeps files need not say so, and cannot forget to.
   package func sweepFiles(_ tenant: TenantID) async throws -> Int {
-    let candidates = oldFiles(tenant)
+    let oldest = FileID.make(at: clock.now.adding(seconds: -86_400))
+    try await files.tend(tenant, before: oldest)
+    let candidates = try await files.list(tenant, before: oldest)
     guard !candidates.isEmpty else { return 0 }
+    let orphans = candidates.subtracting(try await adopted(candidates, tenant))
+    let removable = try await files.removable(tenant, orphans)
+    for file in removable { try await files.remove(tenant, file) }
+    return removable.count
+  }
+
+  private func adopted(_ candidates: Set<FileID>, _ tenant: TenantID) async throws -> Set<FileID> {
     let tables = tables.values.filter { $0.kind == .primary }
-    let adopted = try await read(tenant) { reader in
-      var adopted: Set<String> = []
+    return try await read(tenant) { reader in
+      var adopted: Set<FileID> = []
       for table in tables {
         for column in table.columns where column.dataClass == .key && column.type == .text {
           try reader.connection.each(
             raw: "SELECT \(column.name) FROM \(table.name) WHERE tenant = ? AND \(column.name) IS NOT NULL",
             [.text(tenant.text)]
           ) { row in
-            let name = row.text(0)
-            if candidates.contains(name) { adopted.insert(name) }
+            if let file = FileID(row.text(0)), candidates.contains(file) { adopted.insert(file) }
             return true
           }
         }
       }
       return adopted
     }
-    return candidates.subtracting(adopted).count { unlink(filesDirectory(tenant) + "/" + $0) == 0 }
   }
-
-  private func oldFiles(_ tenant: TenantID) -> Set<String> {
-    guard let directory = opendir(filesDirectory(tenant)) else { return [] }
-    defer { closedir(directory) }
-    let oldest = FileID.make(at: clock.now.adding(seconds: -86_400)).text
-    var found: Set<String> = []
-    while let item = readdir(directory) {
-      let name = withUnsafePointer(to: &item.pointee.d_name) {
-        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-      }
-      if FileID(name) != nil, name < oldest { found.insert(name) }
-    }
-    return found
-  }
-
-  func filesDirectory(_ tenant: TenantID) -> String { "\(installation.directory)/files/\(tenant)" }
-  package func filePath(_ tenant: TenantID, _ id: FileID) -> String { filesDirectory(tenant) + "/\(id)" }
 }
 
-/// What is known of a file while it arrives.
+/// A file while it arrives: sealed, measured and handed on, piece by piece.
 private final class Intake {
-  private let writer: SealedFile.Writer
+  let sink: any SealedFileSink
   private let limit: Int64
+  private var sealer: SealedFile.Sealer
   private var hasher = SHA256()
   private var size: Int64 = 0
 
-  init(path: String, key: SecretBytes, context: [UInt8], limit: Int64) throws {
-    writer = try SealedFile.Writer(path: path, key: key, context: context)
+  init(into sink: any SealedFileSink, key: SecretBytes, context: [UInt8], limit: Int64) {
+    self.sink = sink
     self.limit = limit
+    sealer = SealedFile.Sealer(key: key, context: context)
   }
 
-  func takeAll<Pieces: AsyncSequence>(_ pieces: Pieces) async throws where Pieces.Element == [UInt8] {
+  /// Digest and bytes of the plaintext, once all of it is durable.
+  func takeAll<Pieces: AsyncSequence>(_ pieces: Pieces) async throws -> (Kernel.Digest, Int64)
+  where Pieces.Element == [UInt8] {
+    try await sink.append(sealer.header)
     var iterator = pieces.makeAsyncIterator()
-    while let piece = try await iterator.next() { try take(piece) }
+    while let piece = try await iterator.next() {
+      let sealed = try take(piece)
+      if !sealed.isEmpty { try await sink.append(sealed) }
+    }
+    try await sink.append(try sealer.finish())
+    try await sink.finish()
+    return (Kernel.Digest(hasher.finalize()), size)
   }
 
-  private func take(_ piece: [UInt8]) throws {
+  private func take(_ piece: [UInt8]) throws -> [UInt8] {
     size += Int64(piece.count)
     guard size <= limit else {
       throw Problem(
         .tooLarge, "The file is larger than \(limit) bytes; split it or ask the operator for a higher limit.")
     }
     hasher.update(data: piece)
-    try writer.write(piece)
-  }
-
-  func finish() throws -> (Kernel.Digest, Int64) {
-    try writer.finish()
-    return (Kernel.Digest(hasher.finalize()), size)
+    return try sealer.take(piece)
   }
 }
 
@@ -134,16 +136,26 @@ package struct FilePieces: AsyncSequence, Sendable {
   /// Lets the reader travel to the task that iterates; only one iterator is ever made.
   fileprivate final class Held: @unchecked Sendable {
     // Used by the one task that iterates the sequence, piece after piece.
-    let reader: SealedFile.Reader
-    init(_ reader: SealedFile.Reader) { self.reader = reader }
+    private let source: any SealedFileSource
+    private var opener: SealedFile.Opener
+
+    init(_ source: any SealedFileSource, _ opener: SealedFile.Opener) {
+      self.source = source
+      self.opener = opener
+    }
+
+    func next() async throws -> [UInt8]? {
+      guard let count = opener.nextCount else { return nil }
+      return try opener.open(try await source.read(count))
+    }
   }
 
   package struct AsyncIterator: AsyncIteratorProtocol {
     fileprivate let reader: Held
-    package mutating func next() async throws -> [UInt8]? { try reader.reader.next() }
+    package mutating func next() async throws -> [UInt8]? { try await reader.next() }
     package mutating func next(isolation actor: isolated (any _Concurrency.Actor)?) async throws(any Error) -> [UInt8]?
     {
-      try reader.reader.next()
+      try await reader.next()
     }
   }
 

@@ -10,7 +10,8 @@ package struct Inspection: Sendable {
   package let heartbeat: Instant?
 
   package static func run(dataDirectory: String, systemSlug: String) throws -> Inspection {
-    let rows = try SQLiteDatabase.readOnly(path: dataDirectory + "/control.db") { connection in
+    let place = try DataPlace(dataDirectory)
+    let rows = try place.control { connection in
       try DirectoryFormat.check(try connection.firstRow(raw: "SELECT format FROM installation")?[0].integer)
       return try connection.rows(raw: "SELECT id, slug FROM tenant ORDER BY id")
     }
@@ -18,15 +19,17 @@ package struct Inspection: Sendable {
     var heartbeat: Instant?
     for row in rows {
       guard let id = row[0].text.flatMap({ TenantID($0) }) else { continue }
-      try SQLiteDatabase.readOnly(path: "\(dataDirectory)/tenants/\(id).db") { connection in
-        guard try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = 'log_head'") != nil else { return }
-        if let time = try connection.firstRow(raw: "SELECT MAX(time) FROM log_head")?[0].integer {
+      try place.tenant(id) { connection in
+        guard try connection.hasTable("log_head") else { return }
+        if let time = try connection.firstRow(
+          raw: "SELECT MAX(time) FROM log_head WHERE tenant = ?", [.text(id.text)])?[0].integer
+        {
           latest = max(latest ?? Instant(milliseconds: 0), Instant(milliseconds: time))
         }
         guard row[1].text == systemSlug else { return }
         heartbeat = try connection.firstRow(
           raw: """
-            SELECT time FROM log_entry INDEXED BY log_entry_by_action WHERE tenant = ? AND action = 'heartbeat'
+            SELECT time FROM log_entry \(connection.using("log_entry_by_action")) WHERE tenant = ? AND action = 'heartbeat'
             ORDER BY idx DESC LIMIT 1
             """, [.text(id.text)])?[0].integer.map { Instant(milliseconds: $0) }
       }

@@ -12,8 +12,21 @@ package final class Installation: Sendable {
   package let keyStore: KeyStore
   /// The signer of log-key certificates. Its verifier key is what outsiders pin.
   let signer: NoteSigner
-  let control: SQLiteDatabase
+  /// Where the data lies, for whoever reads it past the ledger.
+  package let place: DataPlace
+  private let control: any TenantDatabase
+  /// For all files of this installation.
+  let disk: DiskHealth
+  /// Nil where the directory itself holds the data.
+  private let pool: PostgresPool?
+  /// Keeps a second process out of a data directory; -1 where several may work.
   private let lock: Int32
+
+  /// Whether a sync failed in this process, also while it was closed.
+  package var diskHasFailed: Bool { disk.hasFailed }
+
+  /// Whether other servers write the same data.
+  package var isShared: Bool { pool != nil }
 
   package var verifierKey: String { signer.verifierKey.description }
 
@@ -38,80 +51,139 @@ package final class Installation: Sendable {
     hasControl(directory) && access(directory + "/steward.vkey", F_OK) == 0
   }
 
-  private static func hasControl(_ directory: String) -> Bool { access(directory + "/control.db", F_OK) == 0 }
+  private static func hasControl(_ directory: String) -> Bool {
+    access(directory + "/control.db", F_OK) == 0 || access(directory + DataPlace.nameOfDatabaseFile, F_OK) == 0
+  }
 
   // MARK: Making one
 
-  /// Makes an installation at an empty or missing directory, with a key store outside of it. One that was interrupted is finished.
+  /// Makes an installation at an empty or missing directory, with a key store outside of it. One that was interrupted is finished. With a
+  /// database, that holds the data, and may hold it already: then this directory is one more to serve it from.
   package static func create(
-    at directory: String, keys: String, replicas: [String] = [], now: Instant
+    at directory: String, keys: KeyLocation, replicas: [String] = [], database: DatabaseSettings? = nil, now: Instant
   ) throws -> Installation {
-    do { return try make(at: directory, keys: keys, replicas: replicas, now: now) } catch {
+    do { return try make(at: directory, keys: keys, replicas: replicas, database, now: now) } catch {
       throw DiskProblem.explain(error)
     }
   }
 
-  private static func make(at directory: String, keys: String, replicas: [String], now: Instant) throws -> Installation
-  {
+  private static func make(
+    at directory: String, keys: KeyLocation, replicas: [String], _ database: DatabaseSettings?, now: Instant
+  ) throws -> Installation {
     guard !exists(at: directory) else {
       throw Problem(.conflict, "There is already an installation in this directory; choose another one with --data.")
     }
+    // Of several servers that begin at once on an empty database one makes the installation, and the others find it made.
+    let turn = try database.map(Installation.takeTurn)
+    defer { withExtendedLifetime(turn) {} }
+    if exists(at: directory) { return try Installation(opening: directory, keys: keys, replicas: replicas, database) }
     try DurableFile.makeDirectory(directory)
-    try DurableFile.makeDirectory(directory + "/tenants")
-    try DurableFile.makeDirectory(directory + "/files")
-    let provider = try FileKeyProvider(path: keys + "/root.key", dataDirectory: directory)
-    try DurableFile.makeDirectory(keys)
+    if database == nil {
+      try DurableFile.makeDirectory(directory + "/tenants")
+      try DurableFile.makeDirectory(directory + "/files")
+    }
+    let provider = try keys.provider(dataDirectory: directory)
+    let place = try keys.place
+    try keys.prepare()
     // Before anything is made that would stand in the way of a second try.
-    for replica in replicas { _ = try KeyReplicas.place(replica, store: keys, dataDirectory: directory) }
-    if DurableFile.resolved(provider.path) == nil { try provider.create() }
+    for replica in replicas { _ = try KeyReplicas.place(replica, store: place, dataDirectory: directory) }
+    // What an earlier try left may be there for this machine only.
+    if DurableFile.resolved(provider.path) == nil {
+      guard try !KeyStore.isMade(at: place) else {
+        throw Problem(
+          .unavailable,
+          "There are keys at \(place), and no root key at \(provider.path): bring its file from where they were made.")
+      }
+      try provider.create()
+    } else {
+      try DurableFile.renew(provider.path)
+    }
     // The id first: a key that is left behind without it belongs to nobody and could not be told from another installation's.
-    let id = try createControl(directory, ID<Kernel.Installation>.make(at: now), now)
-    let store = try KeyStore(directory: keys, provider: provider)
-    if (try? store.installationSeed(id: id.text)) == nil { try store.createInstallationKey(id: id.text) }
-    let installation = try Installation(opening: directory, keys: keys, replicas: replicas)
+    let made = ID<Kernel.Installation>.make(at: now)
+    // From the first file on.
+    let disk = DiskHealth()
+    let id = try database.map { try createControl(in: $0, made, now) } ?? createControl(directory, made, now, disk)
+    let store = try KeyStore(at: place, provider: provider)
+    if (try? store.installationSeed(id: id.text)) == nil {
+      try store.createInstallationKey(id: id.text)
+    } else if case .directory(let directory) = place {
+      try DurableFile.renew(directory + "/installation.key")
+    }
+    if let database {
+      try DurableFile.write(Array((database.url + "\n").utf8), to: directory + DataPlace.nameOfDatabaseFile)
+    }
+    let installation = try Installation(opening: directory, keys: keys, replicas: replicas, database, disk: disk)
     try DurableFile.write(Array((installation.verifierKey + "\n").utf8), to: directory + "/steward.vkey")
     return installation
   }
 
+  /// A connection whose lock lets one process at a time make an installation in this database; it ends with it.
+  private static func takeTurn(_ database: DatabaseSettings) throws -> PostgresLink {
+    let link = try PostgresLink(try PostgresServer(url: database.url))
+    _ = try link.query("SELECT pg_advisory_lock(7236846)")
+    return link
+  }
+
   /// The id that counts: the given one, or that of an earlier try.
   private static func createControl(
-    _ directory: String, _ id: ID<Kernel.Installation>, _ now: Instant
+    _ directory: String, _ id: ID<Kernel.Installation>, _ now: Instant, _ disk: DiskHealth
   ) throws -> ID<Kernel.Installation> {
-    let control = try SQLiteDatabase(path: directory + "/control.db", readers: 2)
+    let control = try SQLiteDatabase(path: directory + "/control.db", readers: 2, disk: disk)
     defer { control.close() }
-    let isThere = try control.onWriterBlocking { connection, _ in
-      try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = 'installation'") != nil
-    }
-    if isThere { return try Installation.id(inControlOf: directory) }
-    try control.onWriterBlocking { connection, _ in
+    return try control.onWriterBlocking { connection, _ in
+      if let known = try Control.installation(connection) { return known }
       try connection.begin()
-      try connection.run(
-        raw:
-          "CREATE TABLE installation (id TEXT NOT NULL PRIMARY KEY, created INTEGER NOT NULL, format INTEGER NOT NULL) STRICT"
-      )
-      try connection.run(
-        raw: """
-          CREATE TABLE tenant (id TEXT NOT NULL PRIMARY KEY, slug TEXT NOT NULL UNIQUE, origin TEXT NOT NULL UNIQUE,
-          certificate BLOB NOT NULL, hidden INTEGER NOT NULL, created INTEGER NOT NULL) STRICT
-          """)
-      try connection.run(
-        raw: "INSERT INTO installation (id, created, format) VALUES (?, ?, ?)",
-        [.text(id.text), .integer(now.milliseconds), .integer(DirectoryFormat.current)])
+      for statement in Control.ddl { try connection.run(raw: statement) }
+      try Control.write(id, now, connection)
       try connection.commit()
+      return id
     }
-    return id
+  }
+
+  /// The same in a database whose schema is there, or is made by the owner's role.
+  private static func createControl(
+    in database: DatabaseSettings, _ id: ID<Kernel.Installation>, _ now: Instant
+  ) throws -> ID<Kernel.Installation> {
+    let pool = try database.open(connections: 1)
+    defer { pool.close() }
+    return try PostgresDatabase(pool: pool, tenant: nil).onWriterBlocking { connection, _ in
+      try connection.begin()
+      if let known = try Control.installation(connection) {
+        try connection.rollback()
+        return known
+      }
+      try Control.write(id, now, connection)
+      try connection.commit()
+      return id
+    }
   }
 
   // MARK: Opening one
 
   /// `replicas` are added to those that the key store has; all of them are reachable and in one state when this returns.
-  package convenience init(openAt directory: String, keys: String, replicas: [String] = []) throws {
+  /// `database` says how to reach the database of a directory that has one.
+  package convenience init(
+    openAt directory: String, keys: KeyLocation, replicas: [String] = [], database: DatabaseSettings? = nil
+  ) throws {
     try Installation.mustExist(directory)
-    do { try self.init(opening: directory, keys: keys, replicas: replicas) } catch { throw DiskProblem.explain(error) }
+    do { try self.init(opening: directory, keys: keys, replicas: replicas, database) } catch {
+      throw DiskProblem.explain(error)
+    }
   }
 
+  /// Says where the data of this directory was moved; whoever opened it again would go on with a second history of the same logs.
+  package static let nameOfMovedFile = "/moved"
+
   private static func mustExist(_ directory: String) throws {
-    if exists(at: directory) { return }
+    if exists(at: directory) {
+      guard access(directory + nameOfMovedFile, F_OK) != 0 else {
+        throw Problem(
+          .unavailable,
+          "The data of this directory was moved by `steward migrate`; its file `moved` says where. Serve it from there."
+        )
+      }
+      return
+    }
     throw Problem(
       .unavailable,
       hasControl(directory)
@@ -119,19 +191,42 @@ package final class Installation: Sendable {
         : "There is no installation in this directory; make one with `steward init --data DIR`.")
   }
 
-  private init(opening directory: String, keys: String, replicas: [String]) throws {
+  private init(
+    opening directory: String, keys: KeyLocation, replicas: [String], _ database: DatabaseSettings?,
+    disk: DiskHealth = DiskHealth()
+  ) throws {
+    self.disk = disk
     self.directory = directory
-    lock = try Installation.takeLock(directory)
+    let place = try DataPlace(directory, tables: database?.schema.tablesOfTenants ?? [])
+    self.place = place
+    if place.server == nil, database != nil {
+      throw Problem(
+        .conflict, "This directory holds its data itself; move it into the database with `steward migrate`.")
+    }
+    if place.server != nil, database == nil {
+      throw Problem(.internal, "The data of this directory lies in a database, which was not named.")
+    }
+    let lock = place.server == nil ? try Installation.takeLock(directory) : -1
+    self.lock = lock
     do {
-      let id = try Installation.id(inControlOf: directory)
+      if let database {
+        let opened = try database.open()
+        pool = opened
+        control = PostgresDatabase(pool: opened, tenant: nil)
+      } else {
+        pool = nil
+        control = try SQLiteDatabase(path: directory + "/control.db", readers: 2, disk: disk)
+      }
+      guard let id = try control.onWriterBlocking({ connection, _ in try Control.installation(connection) }) else {
+        throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
+      }
       self.id = id
       keyStore = try KeyStore(
-        directory: keys, provider: try FileKeyProvider(path: keys + "/root.key", dataDirectory: directory),
+        at: try keys.place, provider: try keys.provider(dataDirectory: directory),
         installation: id.text, dataDirectory: directory, addingReplicas: replicas)
       signer = try NoteSigner(name: "steward/\(id)", seed: try keyStore.installationSeed(id: id.text))
-      control = try SQLiteDatabase(path: directory + "/control.db", readers: 2)
     } catch {
-      Glibc.close(lock)
+      if lock >= 0 { Glibc.close(lock) }
       throw error
     }
   }
@@ -143,35 +238,31 @@ package final class Installation: Sendable {
   }
 
   private static func id(inControlOf directory: String) throws -> ID<Kernel.Installation> {
-    let row = try SQLiteDatabase.readOnly(path: directory + "/control.db") { connection in
-      try connection.firstRow(raw: "SELECT id, format FROM installation")
-    }
-    try DirectoryFormat.check(row?[1].integer)
-    guard let text = row?[0].text, let id = ID<Kernel.Installation>(text) else {
+    guard let id = try DataPlace(directory).control(Control.installation) else {
       throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
     }
     return id
   }
 
   /// Takes a replica off the key store's list while nothing runs; also one that cannot be reached, which would keep the installation shut.
-  package static func forgetReplica(_ path: String, dataDirectory: String, keys: String) throws {
-    let lock = try takeLock(dataDirectory)
-    defer { Glibc.close(lock) }
-    try KeyReplicas.forget(path, in: keys)
+  package static func forgetReplica(_ replica: String, dataDirectory: String, keys: KeyLocation) throws {
+    let lock = try DataPlace(dataDirectory).server == nil ? takeLock(dataDirectory) : -1
+    defer { if lock >= 0 { Glibc.close(lock) } }
+    try KeyReplicas.forget(replica, at: try keys.place)
   }
 
   /// The recovery kit of an installation; reads only, so that it can be made beside a running server.
-  package static func recoveryKit(dataDirectory: String, keys: String, now: Instant) throws -> RecoveryKit {
+  package static func recoveryKit(dataDirectory: String, keys: KeyLocation, now: Instant) throws -> RecoveryKit {
     let id = try id(of: dataDirectory)
-    let store = try KeyStore(
-      directory: keys, provider: try FileKeyProvider(path: keys + "/root.key", dataDirectory: dataDirectory))
+    let store = try KeyStore(at: try keys.place, provider: try keys.provider(dataDirectory: dataDirectory))
     let signer = try NoteSigner(name: "steward/\(id)", seed: try store.installationSeed(id: id.text))
     return store.recoveryKit(id: id.text, verifierKey: signer.verifierKey.description, now: now)
   }
 
   package func close() {
     control.close()
-    Glibc.close(lock)
+    pool?.close()
+    if lock >= 0 { Glibc.close(lock) }
   }
 
   /// One process writes a data directory.
@@ -190,18 +281,56 @@ package final class Installation: Sendable {
 
   // MARK: Tenants
 
-  func databasePath(_ id: TenantID) -> String { "\(directory)/tenants/\(id).db" }
+  /// Where files lie that lie in no other store.
+  package var filesDirectory: String { directory + "/files" }
+
+  /// What counts unless another store is named: where every server that has the rows has the files too.
+  package var ordinaryFiles: any SealedFileStore {
+    let directory = DirectoryFiles(filesDirectory)
+    return isShared ? MovingFiles(to: DatabaseFiles(self), from: directory, isShared: true) : directory
+  }
+
+  private func databasePath(_ id: TenantID) -> String { "\(directory)/tenants/\(id).db" }
+
+  /// What a tenant's ledger writes and reads.
+  func database(of id: TenantID) throws -> any TenantDatabase {
+    if let pool { return PostgresDatabase(pool: pool, tenant: id.text) }
+    return try SQLiteDatabase(path: databasePath(id), disk: disk)
+  }
+
+  /// One snapshot of a tenant's plain columns, without opening it. `isOpen`: whether this process has it open.
+  func peek<T>(_ id: TenantID, isOpen: Bool, _ body: (Connection) throws -> T) throws -> T {
+    if let pool { return try PostgresDatabase(pool: pool, tenant: id.text).readBlocking(body) }
+    // Nobody writes a file that is not open here (one process has the directory), and with nothing in the WAL it is whole by
+    // itself: then SQLite may read it without making files of its own beside it.
+    let path = databasePath(id)
+    let isStill = !isOpen && Installation.size(of: path + "-wal") == 0
+    return try SQLiteDatabase.readOnly(path: path, immutable: isStill, body)
+  }
+
+  /// 0 for a file that is not there.
+  private static func size(of path: String) -> Int64 {
+    var facts = stat()
+    return stat(path, &facts) == 0 ? Int64(facts.st_size) : 0
+  }
 
   package func tenants() throws -> [TenantEntry] {
-    try control.onWriterBlocking { connection, _ in
-      try connection.rows(raw: "SELECT id, slug, origin, certificate, hidden FROM tenant ORDER BY id").compactMap {
-        row in
-        guard let id = row[0].text.flatMap({ TenantID($0) }), let slug = row[1].text, let origin = row[2].text,
-          let certificate = row[3].bytes
-        else { return nil }
-        return TenantEntry(
-          id: id, slug: slug, logOrigin: origin, isHidden: row[4].integer == 1, certificate: certificate)
-      }
+    try control.onWriterBlocking { connection, _ in try Control.tenants("ORDER BY id", connection) }
+  }
+
+  /// What the control table says now of those that `tail` names, such as `"WHERE slug = \(slug)"`.
+  func tenants(_ tail: SQL) async throws -> [TenantEntry] {
+    try await control.read { connection in try Control.tenants(tail, connection) }
+  }
+
+  /// When each tenant's queue next has something to do, from all of them at once; only on a shared database.
+  func dueTenants() async throws -> [TenantID: Instant] {
+    let rows = try await control.read { connection in
+      try connection.rows(raw: "SELECT tenant, due FROM steward_due()")
+    }
+    return rows.reduce(into: [:]) { due, row in
+      guard let id = row[0].text.flatMap({ TenantID($0) }), let time = row[1].integer else { return }
+      due[id] = Instant(milliseconds: time)
     }
   }
 
@@ -223,19 +352,9 @@ package final class Installation: Sendable {
     let seed = try keyStore.openTenant(id).logSeed
     let key = try NoteSigner(name: origin, seed: seed).verifierKey
     let certificate = try signer.sign(text: LogKeyCertificate(key: key, since: now).text)
-    try SQLiteDatabase(path: databasePath(id), readers: 1).close()
-    try control.onWriterBlocking { connection, _ in
-      do {
-        try connection.run(
-          raw: "INSERT INTO tenant (id, slug, origin, certificate, hidden, created) VALUES (?,?,?,?,?,?)",
-          [
-            .text(id.text), .text(slug), .text(origin), .bytes(certificate), .integer(isHidden ? 1 : 0),
-            .integer(now.milliseconds),
-          ])
-      } catch let error as StorageError where error.isConstraint {
-        throw Problem(.conflict, "There is already a tenant of this name; choose another one.")
-      }
-    }
-    return TenantEntry(id: id, slug: slug, logOrigin: origin, isHidden: isHidden, certificate: certificate)
+    if !isShared { try SQLiteDatabase(path: databasePath(id), readers: 1, disk: disk).close() }
+    let entry = TenantEntry(id: id, slug: slug, logOrigin: origin, isHidden: isHidden, certificate: certificate)
+    try control.onWriterBlocking { connection, _ in try Control.add(entry, now, connection) }
+    return entry
   }
 }

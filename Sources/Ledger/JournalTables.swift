@@ -5,7 +5,19 @@ import Storage
 enum JournalTables {
   static let names = ["log_head", "log_entry", "log_change", "log_tile", "log_checkpoint"]
 
-  static let ddl: [String] =
+  /// What is written once and never again.
+  static let addedOnly = ["log_entry", "log_change", "log_checkpoint"]
+
+  static let ddl = tables + names.flatMap(Table.guards)
+
+  /// For all tenants of a PostgreSQL database. The head is rewritten with every batch: whole in its page, with room for the next version.
+  static let postgresDDL =
+    tables.map(PostgresDialect.translate) + names.flatMap(PostgresDialect.fences) + [
+      "ALTER TABLE log_head ALTER COLUMN lanes SET STORAGE MAIN",
+      "ALTER TABLE log_head SET (toast_tuple_target = 8160, fillfactor = 30)",
+    ]
+
+  private static let tables: [String] =
     [
       """
       CREATE TABLE log_head (tenant TEXT NOT NULL PRIMARY KEY, size INTEGER NOT NULL, frontier BLOB NOT NULL,
@@ -30,7 +42,7 @@ enum JournalTables {
       CREATE TABLE log_checkpoint (tenant TEXT NOT NULL, size INTEGER NOT NULL, note BLOB NOT NULL,
       PRIMARY KEY (tenant, size)) STRICT, WITHOUT ROWID
       """,
-    ] + names.flatMap(Table.guards)
+    ]
 }
 
 /// Which shape each table of a tenant has; a primary row, so that migrations are on the record.

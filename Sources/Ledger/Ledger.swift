@@ -14,25 +14,38 @@ package final class Ledger: Sendable {
   package let tables: [String: Table]
   /// What a freeze does not stop.
   package let freezeRule: FreezeRule
+  /// Where sealed files lie.
+  package let files: any SealedFileStore
   /// How each derived table is made from primary rows.
   let derivations: [Derivation]
+  /// Whether other servers write the same tenants: then nothing that one of them can change may be believed from memory.
+  package let isShared: Bool
   let opened = Mutex<[TenantID: Task<TenantLedger, any Error>]>([:])
-  private let known = Mutex<[TenantID: Installation.TenantEntry]>([:])
+  let known = Mutex<[TenantID: Installation.TenantEntry]>([:])
   package let meter = LedgerMeter()
   private let holders = Mutex<[String: any Sendable]>([:])
 
+  /// Without `files` they lie in `DIR/files`, or in the database where several servers work on one. `isShared`: as if other servers wrote
+  /// the same tenants, also where the engine lets none.
   package init(
     installation: Installation, tables: [Table], derivations: [Derivation] = [], freezeRule: FreezeRule = .strict,
-    clock: any StewardClock = SystemClock()
+    files: (any SealedFileStore)? = nil, clock: any StewardClock = SystemClock(), isShared: Bool = false
   ) throws {
     self.installation = installation
+    self.isShared = isShared || installation.isShared
+    self.files = files ?? installation.ordinaryFiles
     self.derivations = derivations
     self.clock = clock
     self.freezeRule = freezeRule
-    let all = [TableVersion.table, CommittedFact.table, FreezeRecord.table] + tables
+    let all = Self.everyTable(tables)
     self.tables = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     guard self.tables.count == all.count else { throw Problem(.internal, "Two tables have one name.") }
     for tenant in try installation.tenants() { known.withLock { $0[tenant.id] = tenant } }
+  }
+
+  /// The tables of the modules with the ledger's own.
+  static func everyTable(_ tables: [Table]) -> [Table] {
+    [TableVersion.table, CommittedFact.table, FreezeRecord.table] + tables
   }
 
   /// Waits for what is being written and closes every file.
@@ -47,15 +60,25 @@ package final class Ledger: Sendable {
 
   // MARK: Tenants
 
+  /// Those that this process knows; `refreshTenants` first where none may be missing.
   package var tenants: [Installation.TenantEntry] { known.withLock { $0.values.sorted { $0.id < $1.id } } }
+
+  /// Gives back what the opened databases hold beyond their files: caches of pages, connections for reading.
+  package func releaseMemory() async {
+    for task in opened.withLock({ Array($0.values) }) {
+      if let tenant = try? await task.value { tenant.database.releaseMemory() }
+    }
+  }
 
   /// How many tenants' databases are open.
   package var openTenants: Int { opened.withLock { $0.count } }
 
+  /// Among those that this process knows; a tenant that another server made is found by `find`.
   package func tenant(slug: String) -> Installation.TenantEntry? {
     known.withLock { $0.values.first { $0.slug == slug } }
   }
 
+  /// The same.
   package func tenant(_ id: TenantID) -> Installation.TenantEntry? { known.withLock { $0[id] } }
 
   /// Makes a tenant with its keys, its log and its tables.
@@ -68,7 +91,7 @@ package final class Ledger: Sendable {
 
   /// The tenant's write path, opened on first use.
   func open(_ id: TenantID) async throws -> TenantLedger {
-    guard let entry = tenant(id) else { throw Problem.notFound }
+    guard let entry = try await find(id) else { throw Problem.notFound }
     let task = opened.withLock { opened in
       if let task = opened[id] { return task }
       let task = Task {
@@ -85,8 +108,9 @@ package final class Ledger: Sendable {
 
   private func load(_ entry: Installation.TenantEntry) async throws -> TenantLedger {
     let keys = try installation.keyStore.openTenant(entry.id)
-    let database = try SQLiteDatabase(path: databasePath(entry.id))
-    try database.onWriterBlocking { connection, _ in try KeyRollback.refuse(entry.id, tables, keys, connection) }
+    let database = try installation.database(of: entry.id)
+    let tables = tables
+    try await database.read { connection in try KeyRollback.refuse(entry.id, tables, keys, connection) }
     let identity = LogIdentity(
       origin: entry.logOrigin, signer: try NoteSigner(name: entry.logOrigin, seed: keys.logSeed),
       certificate: entry.certificate)
@@ -96,8 +120,6 @@ package final class Ledger: Sendable {
     try await Migration(tables: tables, tenant: tenant).run()
     return tenant
   }
-
-  func databasePath(_ id: TenantID) -> String { installation.databasePath(id) }
 
   // MARK: Writing
 
@@ -166,6 +188,10 @@ package final class Ledger: Sendable {
   /// Rises with every commit that touched one of the primary tables; for caches. With no tables: with every commit.
   package func version(_ tenant: TenantID, tables: [String] = [""]) async throws -> Int64 {
     let ledger = try await open(tenant)
+    // Others write it, too: any commit may have touched any table.
+    if isShared {
+      return try await ledger.database.read { try LogStore(tenant: tenant, connection: $0).head().size }
+    }
     return ledger.versions.withLock { versions in tables.map { versions[$0] ?? 0 }.max() ?? 0 }
   }
 

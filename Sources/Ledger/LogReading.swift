@@ -30,7 +30,12 @@ package struct EntryFilter: Sendable {
 }
 
 extension Reader {
-  private var store: LogStore { LogStore(tenant: tenant, connection: connection) }
+  private var store: LogStore {
+    get throws {
+      try willReadJournal()
+      return LogStore(tenant: tenant, connection: connection)
+    }
+  }
 
   /// Size of the log in this snapshot.
   package var logSize: Int64 { get throws { try store.head().size } }
@@ -47,7 +52,7 @@ extension Reader {
     if !filter.withBatches { sql = sql + " AND action IS NOT NULL" }
     if let from = filter.from { sql = sql + (filter.ascending ? " AND idx >= \(from)" : " AND idx < \(from)") }
     sql = sql + (filter.ascending ? " ORDER BY idx LIMIT \(filter.limit)" : " ORDER BY idx DESC LIMIT \(filter.limit)")
-    return try connection.rows(sql).map { row in
+    return try rows(sql).map { row in
       LoggedEntry(
         index: row[0].integer ?? 0, time: Instant(milliseconds: row[1].integer ?? 0), actor: row[2].text,
         action: row[3].text,
@@ -78,7 +83,7 @@ extension Reader {
 
   /// The change records of an entry, in order.
   package func changes(ofEntry index: Int64) throws -> [ChangeRecord] {
-    try connection.rows(
+    try rows(
       "SELECT tbl, row_key, op, before, after FROM log_change WHERE tenant = \(tenant) AND idx = \(index) ORDER BY position"
     ).compactMap { row in
       guard let table = row[0].text, let key = row[1].text,
@@ -103,11 +108,11 @@ extension Reader {
   }
 
   package func inclusionProof(index: Int64, size: Int64) throws -> [Digest] {
-    try Proofs.inclusion(index: index, size: size, reader: StoredTree(store, size: size))
+    try Proofs.inclusion(index: index, size: size, reader: StoredTree(try store, size: size))
   }
 
   package func consistencyProof(from old: Int64, to size: Int64) throws -> [Digest] {
-    try Proofs.consistency(from: old, to: size, reader: StoredTree(store, size: size))
+    try Proofs.consistency(from: old, to: size, reader: StoredTree(try store, size: size))
   }
 
   /// A tile of hashes or of entries (C2SP tlog-tiles), or nil if the tree is not that large.
@@ -126,7 +131,7 @@ extension Reader {
       return nil
     }
     let first = path.index * LogStore.tileWidth
-    let rows = try connection.rows(
+    let rows = try rows(
       "SELECT data FROM log_entry WHERE tenant = \(tenant) AND idx >= \(first) AND idx < \(first + Int64(path.width)) ORDER BY idx"
     )
     return TilePath.entryBundle(rows.compactMap { $0[0].bytes })

@@ -21,10 +21,12 @@ struct LogStore {
     var size: Int64 { frontier.size }
   }
 
-  func head() throws -> Head {
+  /// `locking`: until the end of the transaction nobody else can write this tenant. On SQLite nobody can anyway.
+  func head(locking: Bool = false) throws -> Head {
+    let lock = locking && connection.dialect == .postgres ? " FOR UPDATE" : ""
     guard
       let row = try connection.firstRow(
-        raw: "SELECT size, frontier, lanes, time FROM log_head WHERE tenant = ?", [tenantValue])
+        raw: "SELECT size, frontier, lanes, time FROM log_head WHERE tenant = ?" + lock, [tenantValue])
     else {
       return Head()
     }
@@ -38,10 +40,22 @@ struct LogStore {
     return Head(frontier: frontier, lanes: lanes, time: Instant(milliseconds: row[3].integer ?? 0))
   }
 
+  /// The head of a log without entries, unless there is one.
+  func makeHead() throws {
+    let head = Head()
+    try connection.run(
+      raw: """
+        INSERT INTO log_head (tenant, size, frontier, lanes, time) VALUES (?, 0, ?, ?, 0) ON CONFLICT (tenant) DO NOTHING
+        """, [tenantValue, .bytes([]), .bytes(head.lanes.bytes)])
+  }
+
   func write(_ head: Head) throws {
     let frontier = head.frontier.hashes.flatMap(\.bytes)
     try connection.run(
-      raw: "INSERT OR REPLACE INTO log_head (tenant, size, frontier, lanes, time) VALUES (?, ?, ?, ?, ?)",
+      raw: """
+        INSERT INTO log_head (tenant, size, frontier, lanes, time) VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant)
+        DO UPDATE SET size = excluded.size, frontier = excluded.frontier, lanes = excluded.lanes, time = excluded.time
+        """,
       [tenantValue, .integer(head.size), .bytes(frontier), .bytes(head.lanes.bytes), .integer(head.time.milliseconds)])
   }
 
@@ -75,16 +89,47 @@ struct LogStore {
       ])
   }
 
+  /// Leaf data of an entry; nil if the log does not have it.
+  func data(of index: Int64) throws -> [UInt8]? {
+    try connection.firstRow(
+      raw: "SELECT data FROM log_entry WHERE tenant = ? AND idx = ?", [tenantValue, .integer(index)])?.first?.bytes
+  }
+
+  /// Where an object's own chain of entries stands.
+  struct Last: Sendable {
+    let ordinal: Int64
+    let index: Int64
+  }
+
   /// Ordinal and index of the last entry about `object`, or nil.
   /// The index is named because SQLite would walk the primary key backwards for the order, through the whole log of a new object.
-  func last(of object: String) throws -> (ordinal: Int64, index: Int64)? {
+  func last(of object: String) throws -> Last? {
     let row = try connection.firstRow(
       raw: """
-        SELECT ordinal, idx FROM log_entry INDEXED BY log_entry_by_object
+        SELECT ordinal, idx FROM log_entry \(connection.using("log_entry_by_object"))
         WHERE tenant = ? AND object = ? ORDER BY idx DESC LIMIT 1
         """, [tenantValue, .text(object)])
     guard let ordinal = row?[0].integer, let index = row?[1].integer else { return nil }
-    return (ordinal, index)
+    return Last(ordinal: ordinal, index: index)
+  }
+
+  /// The same for several objects in one question; those without an entry are left out.
+  func lasts(of objects: Set<String>) throws -> [String: Last] {
+    guard connection.dialect == .postgres else {
+      return try objects.reduce(into: [:]) { found, object in found[object] = try last(of: object) }
+    }
+    // PostgreSQL takes any number of holes, but each number of them is a statement of its own: few sizes.
+    let size = [1, 4, 16, 64, 256].first { $0 >= objects.count } ?? objects.count
+    let names = Array(objects) + Array(repeating: "", count: size - objects.count)
+    let list = names.map { _ in "(?)" }.joined(separator: ", ")
+    var found: [String: Last] = [:]
+    try connection.eachOfFew(
+      raw: """
+        SELECT o.object, e.ordinal, e.idx FROM (VALUES \(list)) AS o (object), LATERAL (SELECT ordinal, idx FROM log_entry
+        WHERE tenant = ? AND object = o.object COLLATE "C" ORDER BY idx DESC LIMIT 1) AS e
+        """, names.map(Value.text) + [tenantValue]
+    ) { row in found[row.text(0)] = Last(ordinal: row.integer(1), index: row.integer(2)) }
+    return found
   }
 
   // MARK: Tiles
@@ -115,7 +160,10 @@ struct LogStore {
     let tile = index / Self.tileWidth
     let data = try tileData(level: level, index: tile) ?? []
     try connection.run(
-      raw: "INSERT OR REPLACE INTO log_tile (tenant, level, idx, data) VALUES (?, ?, ?, ?)",
+      raw: """
+        INSERT INTO log_tile (tenant, level, idx, data) VALUES (?, ?, ?, ?) ON CONFLICT (tenant, level, idx)
+        DO UPDATE SET data = excluded.data
+        """,
       [tenantValue, .integer(Int64(level)), .integer(tile), .bytes(data + hash.bytes)])
   }
 
@@ -127,13 +175,10 @@ struct LogStore {
 
   func leafHashes(from first: Int64, count: Int64) throws -> [Digest] {
     var hashes: [Digest] = []
-    try connection.each(
+    try connection.eachOfFew(
       raw: "SELECT leaf FROM log_entry WHERE tenant = ? AND idx >= ? AND idx < ? ORDER BY idx",
       [tenantValue, .integer(first), .integer(first + count)]
-    ) { row in
-      if let digest = Digest(bytes: row.bytes(0)) { hashes.append(digest) }
-      return true
-    }
+    ) { row in if let digest = row.digest(0) { hashes.append(digest) } }
     return hashes
   }
 

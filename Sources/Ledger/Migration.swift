@@ -25,13 +25,18 @@ struct Migration {
     if !changes.isEmpty { try await apply(changes) }
   }
 
-  /// The journal's own tables and the table of versions; made once, before there can be a first command.
+  /// The journal's own tables and the table of versions; made once, before there can be a first command. On PostgreSQL they are there for
+  /// all tenants, and it is the head that is made: what writers lock.
   private func bootstrap() throws {
+    let id = tenant.tenant
     try tenant.database.onWriterBlocking { connection, _ in
-      let exists = try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = 'log_head'") != nil
-      if exists { return }
+      if connection.dialect == .sqlite, try connection.hasTable("log_head") { return }
       try connection.begin()
-      for statement in JournalTables.ddl + TableVersion.table.sqliteDDL { try connection.run(raw: statement) }
+      if connection.dialect == .sqlite {
+        for statement in JournalTables.ddl + TableVersion.table.sqliteDDL { try connection.run(raw: statement) }
+      } else {
+        try LogStore(tenant: id, connection: connection).makeHead()
+      }
       try connection.commit()
     }
   }
@@ -54,7 +59,8 @@ struct Migration {
     let have = Dictionary(present.map { ($0.name, $0.version) }, uniquingKeysWith: { first, _ in first })
     return try tables.values.sorted { $0.name < $1.name }.compactMap { table in
       guard let version = have[table.name] else {
-        return Change(table: table, statements: table.name == TableVersion.table.name ? [] : table.sqliteDDL, from: nil)
+        let isThere = table.name == TableVersion.table.name || tenant.database.isShared
+        return Change(table: table, statements: isThere ? [] : table.sqliteDDL, from: nil)
       }
       guard version < table.version else { return nil }
       guard let statements = table.sqliteUpgrade(from: version) else {
@@ -62,25 +68,34 @@ struct Migration {
           .unavailable, "This data is too old for this Steward; upgrade through the versions in between.",
           detail: "no step leads table \(table.name) from version \(version) to \(table.version)")
       }
-      return Change(table: table, statements: statements, from: version)
+      // On a shared database the owner's role has brought all tenants' tables forward at once (`PostgresSchema`).
+      return Change(table: table, statements: tenant.database.isShared ? [] : statements, from: version)
     }
   }
 
+  /// Another server did it meanwhile.
+  private struct AlreadyDone: Error {}
+
   private func apply(_ changes: [Change]) async throws {
     let act = Act("schema.apply", on: ObjectRef("schema", "main"), by: .system("migration"))
-    _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
-      tenant.enqueue(
-        TenantLedger.Pending(
-          kind: .act(
-            act,
-            { work in
-              for change in changes {
-                for statement in change.statements { try work.define(statement) }
-                let version = TableVersion(name: change.table.name, version: change.table.version)
-                if change.from == nil { try work.insert(version) } else { try work.update(version) }
-              }
-            }),
-          finish: { continuation.resume(with: $0) }))
+    do {
+      _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
+        tenant.enqueue(
+          TenantLedger.Pending(
+            kind: .act(act, { try Self.apply(changes, $0) }), finish: { continuation.resume(with: $0) }))
+      }
+    } catch is AlreadyDone {}
+  }
+
+  private static func apply(_ changes: [Change], _ work: Work) throws {
+    let present = Dictionary(
+      try work.fetch(TableVersion.self).map { ($0.name, $0.version) }, uniquingKeysWith: { first, _ in first })
+    let left = changes.filter { $0.table.version > present[$0.table.name] ?? 0 }
+    if left.isEmpty { throw AlreadyDone() }
+    for change in left {
+      for statement in change.statements { try work.define(statement) }
+      let version = TableVersion(name: change.table.name, version: change.table.version)
+      if present[change.table.name] == nil { try work.insert(version) } else { try work.update(version) }
     }
   }
 }

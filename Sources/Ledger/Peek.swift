@@ -1,3 +1,4 @@
+import Custody
 import Glibc
 import Kernel
 import Storage
@@ -7,14 +8,14 @@ import Synchronization
 /// most have nothing to do.
 package struct Peek {
   package let tenant: TenantID
-  /// Whether the tenant has stored files.
+  /// False only if the tenant certainly has no stored files.
   package let hasFiles: Bool
   fileprivate let connection: Connection
 
   /// The SQL names the tenant itself. A table that this tenant does not have yet has no rows.
   package func rows(_ sql: SQL) throws -> [[Value]] {
     do { return try connection.rows(sql) } catch let error as StorageError
-      where error.message.hasPrefix("no such table")
+      where error.isMissingTable
     {
       return []
     }
@@ -28,19 +29,9 @@ extension Ledger {
   /// Blocks the thread for the fraction of a millisecond that opening a file takes.
   package func peek<T>(_ tenant: TenantID, _ body: (Peek) throws -> T) throws -> T {
     guard self.tenant(tenant) != nil else { throw Problem.notFound }
-    let path = databasePath(tenant)
-    // Nobody writes a file that is not open here (one process has the directory), and with nothing in the WAL it is whole by
-    // itself: then SQLite may read it without making files of its own beside it.
-    let isStill = !isOpen(tenant) && Ledger.size(of: path + "-wal") == 0
-    let hasFiles = access(filesDirectory(tenant), F_OK) == 0
-    return try SQLiteDatabase.readOnly(path: path, immutable: isStill) { connection in
+    let hasFiles = files.mayHaveFiles(tenant)
+    return try installation.peek(tenant, isOpen: isOpen(tenant)) { connection in
       try body(Peek(tenant: tenant, hasFiles: hasFiles, connection: connection))
     }
-  }
-
-  /// 0 for a file that is not there.
-  private static func size(of path: String) -> Int64 {
-    var facts = stat()
-    return stat(path, &facts) == 0 ? Int64(facts.st_size) : 0
   }
 }

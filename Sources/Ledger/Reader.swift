@@ -25,21 +25,32 @@ package class Reader {
   /// All rows of the tenant that satisfy `tail`, such as `"AND case_id = \(id) ORDER BY id LIMIT 20"`.
   package func fetch<R: Record>(_ type: R.Type, _ tail: SQL = "") throws -> [R] {
     var records: [R] = []
-    try each(type, tail) { records.append($0) }
+    try connection.eachOfFew(raw: Self.select(type, tail), [.text(tenant.text)] + tail.arguments) { row in
+      records.append(try R(try open(StoredRow(row.values), R.table)))
+    }
     return records
+  }
+
+  private static func select<R: Record>(_ type: R.Type, _ tail: SQL) -> String {
+    R.table.statements.select + (tail.text.isEmpty ? "" : " " + tail.text)
   }
 
   /// Hands over one record after another, so that a large table is never in memory whole.
   func each<R: Record>(_ type: R.Type, _ tail: SQL = "", _ body: (R) throws -> Void) throws {
-    let sql = R.table.statements.select + (tail.text.isEmpty ? "" : " " + tail.text)
-    try connection.each(raw: sql, [.text(tenant.text)] + tail.arguments) { row in
+    try connection.each(raw: Self.select(type, tail), [.text(tenant.text)] + tail.arguments) { row in
       try body(try R(try open(StoredRow(row.values), R.table)))
       return true
     }
   }
 
   /// Any rows of ours, as values. The SQL names the tenant itself: `… WHERE tenant = \(work.tenant)`.
-  package func rows(_ sql: SQL) throws -> [[Value]] { try connection.rows(sql) }
+  package func rows(_ sql: SQL) throws -> [[Value]] {
+    if sql.text.contains("log_") { try willReadJournal() }
+    return try connection.rows(sql)
+  }
+
+  /// What the journal will hold is there before it is read.
+  func willReadJournal() throws {}
 
   package func subject<R: Record>(of type: R.Type, _ key: String) throws -> SubjectRef {
     guard let row = try storedRow(R.table, key) else { throw Problem.notFound }

@@ -9,18 +9,25 @@ import TransparencyLog
 /// Who owns what: `waiting` belongs to the lock; `head` is touched on the writer's thread only. A batch is one
 /// transaction: each command in a savepoint of its own, then the batch entry, the tree, one signature, one commit. A command that
 /// throws rolls back its savepoint and nobody else's.
+///
+/// On PostgreSQL any number of servers write one tenant: a batch locks the tenant's head first and believes nothing it knew before. It is
+/// sent in one go, without savepoints; only if something in it fails is it run again with them. A connection that ends before the commit
+/// was sent costs another attempt; after it, the commit is looked up before anybody is told anything.
 final class TenantLedger: @unchecked Sendable {
-  // Unchecked: `head` and `isFrozen` are confined to the database's serial writer queue.
+  // Unchecked: `head`, `isFrozen` and `unfinished` are touched by the one drain that runs at a time, which hands them on with the next.
   static let largestBatch = 256
 
   let tenant: TenantID
-  let database: SQLiteDatabase
+  let database: any TenantDatabase
   let keys: TenantKeys
   let log: LogIdentity
   private let freezeRule: FreezeRule
   private let clock: any StewardClock
   private let waiting = Mutex(Waiting())
   private var head: LogStore.Head?
+  /// What the next turn has to try again.
+  private var unfinished: Attempt?
+  private var doubt: Doubt?
   /// Whether the switch stands, as of the statement that ran last; nil if that has to be looked up. Exact, because only this
   /// thread writes the tenant.
   private var isFrozen: Bool?
@@ -41,10 +48,13 @@ final class TenantLedger: @unchecked Sendable {
     }
     let kind: Kind
     let finish: @Sendable (Result<ProvableWrite?, any Error>) -> Void
+
+    /// What its entry will be about.
+    var object: String? { if case .act(let act, _) = kind { act.object.description } else { nil } }
   }
 
   init(
-    tenant: TenantID, database: SQLiteDatabase, keys: TenantKeys, log: LogIdentity, freezeRule: FreezeRule,
+    tenant: TenantID, database: any TenantDatabase, keys: TenantKeys, log: LogIdentity, freezeRule: FreezeRule,
     clock: any StewardClock, meter: LedgerMeter = LedgerMeter()
   ) {
     self.meter = meter
@@ -62,71 +72,209 @@ final class TenantLedger: @unchecked Sendable {
       defer { waiting.isDraining = true }
       return !waiting.isDraining
     }
-    if mustStart { database.onWriter { connection, gate in self.drain(connection, gate) } }
+    if mustStart { schedule() }
   }
 
-  private func drain(_ connection: Connection, _ gate: WorkGate) {
+  private func schedule() { database.onWriter { self.drain($0) } }
+
+  private func drain(_ access: WriterAccess) {
     while true {
-      let batch = waiting.withLock { waiting in
-        let batch = Array(waiting.commands.prefix(Self.largestBatch))
-        waiting.commands.removeFirst(batch.count)
-        if batch.isEmpty { waiting.isDraining = false }
-        return batch
-      }
-      if batch.isEmpty { return }
-      run(batch, connection, gate)
+      let attempt = unfinished ?? takeBatch()
+      unfinished = nil
+      guard let attempt else { return }
+      unfinished = run(attempt, access)
+      // Connections are shared with other tenants: theirs is the next turn. One that is lost has to be another's, too.
+      if database.isShared { return schedule() }
     }
+  }
+
+  private func takeBatch() -> Attempt? {
+    let commands = waiting.withLock { waiting in
+      let commands = Array(waiting.commands.prefix(Self.largestBatch))
+      waiting.commands.removeFirst(commands.count)
+      if commands.isEmpty { waiting.isDraining = false }
+      return commands
+    }
+    return commands.isEmpty ? nil : Attempt(commands: commands)
+  }
+
+  // MARK: Attempts
+
+  /// A batch that somebody waits for.
+  private struct Attempt {
+    let commands: [Pending]
+    /// Whether each statement's outcome is waited for; else they are sent together and only the end says whether all went well.
+    var isCareful = false
+    /// A commit that may have taken place.
+    var doubt: Doubt?
+    let started = ContinuousClock.now
+
+    var isOverdue: Bool { ContinuousClock.now - started > TenantLedger.patience }
+  }
+
+  private struct Doubt {
+    let batch: Batch
+    /// Nil: nothing went on the record, so there is nothing to look for.
+    let sealed: SealedBatch?
+    let outcomes: [Result<Int64?, any Error>]
+    let reason: StorageError
+  }
+
+  /// A batch whose statements were sent together has to be run again, each by itself, to know whose fault it was.
+  private struct NotTogether: Error {}
+
+  /// How long a batch is tried again while the database is away.
+  private static let patience = Duration.seconds(15)
+
+  /// Runs a batch to its end and tells whoever waits. Answers what has to be tried again, on another connection or in another way.
+  private func run(_ attempt: Attempt, _ access: WriterAccess) -> Attempt? {
+    var next = attempt
+    do {
+      if let doubt = attempt.doubt {
+        next.doubt = nil
+        // Not there: nothing was written, and the commands are run as if for the first time.
+        guard try settle(doubt, access.connection) else { return next }
+        acknowledge(attempt.commands, conclude(doubt.batch, doubt.sealed, doubt.outcomes))
+        return nil
+      }
+      acknowledge(attempt.commands, try commit(attempt, access))
+      return nil
+    } catch let unknown as Unknown {
+      next.doubt = doubt ?? attempt.doubt
+      doubt = nil
+      return attempt.isOverdue ? fail(attempt, UnknownOutcome(error: unknown.reason)) : next
+    } catch is NotTogether {
+      next.isCareful = true
+      return next
+    } catch let error as StorageError where database.isShared && (error.isConnectionLost || error.isRetryable) {
+      next.doubt = attempt.doubt
+      guard attempt.isOverdue else { return next }
+      return fail(attempt, attempt.doubt.map { UnknownOutcome(error: $0.reason) } ?? error)
+    } catch {
+      return fail(attempt, attempt.doubt.map { UnknownOutcome(error: $0.reason) } ?? error)
+    }
+  }
+
+  private func acknowledge(_ commands: [Pending], _ results: [Result<ProvableWrite?, any Error>]) {
+    for (command, result) in zip(commands, results) { command.finish(result) }
+  }
+
+  private func fail(_ attempt: Attempt, _ error: any Error) -> Attempt? {
+    // After a failed write or sync nobody knows what the disk holds: this process must not acknowledge anything any more.
+    if let error = error as? StorageError ?? (error as? UnknownOutcome)?.error, error.isInputOutput {
+      database.declareFailed()
+    }
+    meter.noteFailure(commands: attempt.commands.count)
+    acknowledge(attempt.commands, attempt.commands.map { _ in .failure(DiskProblem.explain(error)) })
+    return nil
   }
 
   // MARK: A batch
 
-  private func run(_ commands: [Pending], _ connection: Connection, _ gate: WorkGate) {
-    let results: [Result<ProvableWrite?, any Error>]
-    do { results = try commit(commands, connection, gate) } catch {
-      head = nil
-      isFrozen = nil
-      try? connection.rollback()
-      // After a failed write or sync nobody knows what the disk holds: this process must not acknowledge anything any more.
-      if let error = error as? StorageError ?? (error as? UnknownOutcome)?.error, error.isInputOutput {
-        database.declareFailed()
-      }
-      results = commands.map { _ in .failure(DiskProblem.explain(error)) }
-      meter.noteFailure(commands: commands.count)
-    }
-    for (command, result) in zip(commands, results) { command.finish(result) }
-  }
+  /// What is not known stands in `doubt`.
+  private struct Unknown: Error { let reason: StorageError }
 
-  private func commit(
-    _ commands: [Pending], _ connection: Connection, _ gate: WorkGate
-  ) throws -> [Result<ProvableWrite?, any Error>] {
+  private func commit(_ attempt: Attempt, _ access: WriterAccess) throws -> [Result<ProvableWrite?, any Error>] {
     guard !database.hasFailed else {
       throw Problem(.unavailable, "The disk failed under this record; restart Steward after checking it.")
     }
-    let store = LogStore(tenant: tenant, connection: connection)
-    var batch = Batch(head: try head ?? store.head(), now: clock.now)
-    try connection.begin()
-    let outcomes: [Result<Int64?, any Error>] = try commands.map { command in
-      try connection.run(raw: "SAVEPOINT command")
+    let connection = access.connection
+    do {
+      try begin(connection, attempt)
+      let store = LogStore(tenant: tenant, connection: connection)
+      var batch = try opened(attempt, store)
+      let outcomes = try attempt.commands.map { try outcome(of: $0, &batch, store, access.gate) }
+      let sealed = batch.leaves.isEmpty ? nil : try access.gate.whileOpen { try close(&batch, store) }
       do {
-        let index = try gate.whileOpen { try perform(command, &batch, store) }
-        try connection.run(raw: "RELEASE command")
+        // What went on the record can be looked up: then one round trip does.
+        if sealed != nil, let pipeline = connection.pipeline {
+          try pipeline.commitTogether()
+        } else {
+          try connection.commit()
+        }
+      } catch let error as CommitInDoubt {
+        doubt = Doubt(batch: batch, sealed: sealed, outcomes: outcomes, reason: error.reason)
+        throw Unknown(reason: error.reason)
+      } catch let error as StorageError where connection.dialect == .sqlite && !error.isFull {
+        throw UnknownOutcome(error: error)
+      }
+      return conclude(batch, sealed, outcomes)
+    } catch {
+      head = nil
+      isFrozen = nil
+      try? connection.rollback()
+      throw understood(error, connection)
+    }
+  }
+
+  /// What was sent together failed together: only what is certain is told as it is.
+  private func understood(_ error: any Error, _ connection: Connection) -> any Error {
+    guard let pipeline = connection.pipeline, pipeline.isTogether, !(error is Unknown) else { return error }
+    if let error = error as? StorageError, error.isConnectionLost || error.isRetryable { return error }
+    return NotTogether()
+  }
+
+  private func begin(_ connection: Connection, _ attempt: Attempt) throws {
+    if let pipeline = connection.pipeline {
+      try pipeline.begin(together: !attempt.isCareful)
+    } else {
+      try connection.begin()
+    }
+  }
+
+  /// The batch as it begins: where the log stands, and on a shared database all that has to be asked, in few answers.
+  private func opened(_ attempt: Attempt, _ store: LogStore) throws -> Batch {
+    guard database.isShared else { return Batch(head: try head ?? store.head(), now: clock.now) }
+    isFrozen = nil
+    var batch = Batch(head: try store.head(locking: true), now: clock.now)
+    let objects = Set(attempt.commands.compactMap(\.object))
+    if !objects.isEmpty {
+      let found = try store.lasts(of: objects)
+      for object in objects { batch.lasts.updateValue(found[object], forKey: object) }
+    }
+    return batch
+  }
+
+  private func outcome(
+    of command: Pending, _ batch: inout Batch, _ store: LogStore, _ gate: WorkGate
+  ) throws -> Result<Int64?, any Error> {
+    let connection = store.connection
+    if let pipeline = connection.pipeline, pipeline.isTogether {
+      let sent = pipeline.sent
+      do {
+        let index = try perform(command, &batch, store)
+        if pipeline.hasFailed { throw NotTogether() }
         return .success(index)
       } catch {
-        // Then SQLite may have rolled back everything: nothing of this batch can stand.
-        if let error = error as? StorageError, error.isInputOutput || error.isFull { throw error }
-        isFrozen = nil
-        try connection.run(raw: "ROLLBACK TO command")
-        try connection.run(raw: "RELEASE command")
+        // Without savepoints it stands by itself only if it sent nothing that would have to be taken back.
+        guard !pipeline.hasFailed, pipeline.sent == sent else { throw error }
         return .failure(DiskProblem.explain(error))
       }
     }
-    guard !batch.leaves.isEmpty else {
-      try finish(connection)
+    try connection.run(raw: "SAVEPOINT command")
+    do {
+      let index = try gate.whileOpen { try perform(command, &batch, store) }
+      try connection.run(raw: "RELEASE command")
+      return .success(index)
+    } catch {
+      // Then SQLite may have rolled back everything, or there is no connection: nothing of this batch can stand.
+      if let error = error as? StorageError, error.endsTransaction { throw error }
+      if let error = error as? DurableFile.FileError, error.isOfSync { database.declareFailed() }
+      isFrozen = nil
+      try connection.run(raw: "ROLLBACK TO command")
+      try connection.run(raw: "RELEASE command")
+      return .failure(DiskProblem.explain(error))
+    }
+  }
+
+  /// What is true once the commit is.
+  private func conclude(
+    _ batch: Batch, _ sealed: SealedBatch?, _ outcomes: [Result<Int64?, any Error>]
+  ) -> [Result<ProvableWrite?, any Error>] {
+    guard let sealed else {
       batch.afterCommit.forEach { $0() }
       return outcomes.map { $0.map { _ in nil } }
     }
-    let sealed = try gate.whileOpen { try close(&batch, store) }
-    try finish(connection)
     head = batch.head
     publish(batch)
     meter.note(commands: batch.leaves.count, refused: outcomes.count { if case .failure = $0 { true } else { false } })
@@ -136,9 +284,23 @@ final class TenantLedger: @unchecked Sendable {
     }
   }
 
-  private func finish(_ connection: Connection) throws {
-    do { try connection.commit() } catch let error as StorageError where !error.isFull {
-      throw UnknownOutcome(error: error)
+  /// Whether a commit in doubt took place. The head's lock is had only once the transaction in doubt has ended; and a write of our own
+  /// is acknowledged only after everything before it, on every machine that must have it.
+  private func settle(_ doubt: Doubt, _ connection: Connection) throws -> Bool {
+    guard let sealed = doubt.sealed else { throw UnknownOutcome(error: doubt.reason) }
+    do {
+      try connection.begin()
+      let store = LogStore(tenant: tenant, connection: connection)
+      let head = try store.head(locking: true)
+      let isThere = try store.data(of: sealed.firstIndex) == sealed.data.first
+      try store.write(head)
+      try connection.commit()
+      return isThere
+    } catch let error as CommitInDoubt {
+      throw Unknown(reason: error.reason)
+    } catch {
+      try? connection.rollback()
+      throw error
     }
   }
 
@@ -149,6 +311,10 @@ final class TenantLedger: @unchecked Sendable {
     var leaves: [Digest] = []
     var data: [[UInt8]] = []
     var tables: Set<String> = []
+    /// Where the objects of this batch stand, as far as it is known; nil for one that has no entry yet.
+    var lasts: [String: LogStore.Last?] = [:]
+    /// What goes into the journal and is not written yet.
+    var journal = JournalRows()
     var afterCommit: [@Sendable () -> Void] = []
 
     init(head: LogStore.Head, now: Instant) {
@@ -189,16 +355,22 @@ final class TenantLedger: @unchecked Sendable {
   ) throws -> Int64 {
     guard try !isFrozen(store.connection) || freezeRule.exempts(act.action) else { throw Problem.frozen }
     let index = batch.nextIndex
+    let journal = batch.journal
     let work = Work(
-      tenant: tenant, connection: store.connection, keys: keys, now: batch.now, actor: act.actor, entry: index)
+      tenant: tenant, connection: store.connection, keys: keys, now: batch.now, actor: act.actor, entry: index,
+      settleJournal: { try journal.write(to: store) })
     try body(work)
-    try failIfAsked()
+    try failIfAsked(isLast: store.connection.pipeline?.isTogether != true)
     let written = work.changes.compactMap { change in change.record.map { (change, $0) } }
-    let entry = try entry(act, work, written.map(\.1), store)
+    let object = act.object.description
+    let last = if let known = batch.lasts[object] { known } else { try store.last(of: object) }
+    let entry = entry(act, work, written.map(\.1), last)
     let data = try entry.encoded()
     let leaf = MerkleTree.leafHash(data)
-    try store.insert(entry, index: index, leaf: leaf, data: data)
-    for (position, item) in written.enumerated() { try store.insert(item.0, item.1, index: index, position: position) }
+    journal.add(entry, index: index, leaf: leaf, data: data, changes: written)
+    // Inside the command's savepoint, where it has one.
+    if store.connection.pipeline?.isTogether != true { try journal.write(to: store) }
+    batch.lasts.updateValue(LogStore.Last(ordinal: entry.ordinal, index: index), forKey: object)
     batch.records += written.map(\.1)
     if written.contains(where: { $0.1.table == FreezeRecord.table.name }) { isFrozen = nil }
     batch.afterCommit += work.afterCommit
@@ -211,21 +383,18 @@ final class TenantLedger: @unchecked Sendable {
   private func isFrozen(_ connection: Connection) throws -> Bool {
     if let isFrozen { return isFrozen }
     let name = FreezeRecord.table.name
-    guard try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = ?", [.text(name)]) != nil else {
-      return false
-    }
+    guard try connection.dialect == .postgres || connection.hasTable(name) else { return false }
     let found = try connection.firstRow(raw: "SELECT 1 FROM \(name) WHERE tenant = ?", [.text(tenant.text)]) != nil
     isFrozen = found
     return found
   }
 
-  private func entry(_ act: Act, _ work: Work, _ records: [ChangeRecord], _ store: LogStore) throws -> LeafEntry {
-    let object = act.object.description
-    let last = try store.last(of: object)
-    return LeafEntry(
+  private func entry(_ act: Act, _ work: Work, _ records: [ChangeRecord], _ last: LogStore.Last?) -> LeafEntry {
+    LeafEntry(
       time: work.now, command: act.command ?? CommandID.make(at: work.now), actor: act.actor.description,
       action: act.action,
-      object: object, ordinal: last.map { $0.ordinal + 1 } ?? 0, previous: last?.index, instruction: act.instruction,
+      object: act.object.description, ordinal: last.map { $0.ordinal + 1 } ?? 0, previous: last?.index,
+      instruction: act.instruction,
       changeCount: records.count,
       changeRoot: MerkleTree.root(ofLeaves: records.map { MerkleTree.leafHash($0.encoded) }),
       commitments: work.commitments)
@@ -233,6 +402,7 @@ final class TenantLedger: @unchecked Sendable {
 
   private func close(_ batch: inout Batch, _ store: LogStore) throws -> SealedBatch {
     let index = batch.nextIndex
+    try batch.journal.write(to: store)
     try batch.settleLanes()
     let entry = LeafBatch(
       time: batch.now, count: Int64(batch.leaves.count), state: batch.head.lanes.commitment, map: nil)
@@ -258,9 +428,10 @@ final class TenantLedger: @unchecked Sendable {
     }
   }
 
-  private func failIfAsked() throws {
+  private func failIfAsked(isLast: Bool) throws {
+    // A batch that was sent together is run again for it, each command by itself: then it counts.
     let asked = fault.withLock { fault in
-      defer { fault = nil }
+      defer { if isLast { fault = nil } }
       return fault
     }
     if asked == .nextAppend {

@@ -23,7 +23,7 @@ package final class TransientWork: Reader {
       throw Problem(.internal, "Only transient tables are written without an entry.", detail: table.name)
     }
     try run(sql)
-    return connection.changedRows
+    return try connection.changedRows
   }
 
   func run(_ sql: SQL) throws { try connection.run(sql) }

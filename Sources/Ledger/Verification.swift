@@ -30,6 +30,8 @@ package struct Verification {
     package var erased: Int64 = 0
     package var findings: [Finding] = []
     package var checkpoint: String?
+    /// The state commitment, recomputed from the changes on the log. Without findings it is that of the rows and the one that is signed.
+    package var state: Digest?
     package var isIntact: Bool { findings.isEmpty }
   }
 
@@ -37,10 +39,10 @@ package struct Verification {
 
   /// What it takes to look inside.
   package struct Inside: Sendable {
-    let keysDirectory: String
+    let keys: KeyLocation
     let derivations: [Derivation]
-    package init(keysDirectory: String, derivations: [Derivation]) {
-      self.keysDirectory = keysDirectory
+    package init(keys: KeyLocation, derivations: [Derivation]) {
+      self.keys = keys
       self.derivations = derivations
     }
   }
@@ -55,9 +57,10 @@ package struct Verification {
   private var lanes = Lanes()
   private var batchStart: Int64 = 0
   private var lastTime = Instant(milliseconds: 0)
-  private var heads: [String: (ordinal: Int64, index: Int64)] = [:]
+  private var names = NameTable()
+  private var heads: [NameKey: (ordinal: Int64, index: Int64)] = [:]
   /// What the log says each row is: digest after its last change, and the entry that wrote it.
-  private var expected: [RowName: Expected] = [:]
+  private var expected: [NameKey: Expected] = [:]
   private var tiles = TileWatch()
   private var changes: ChangeWalk?
   private var reader: Reader?
@@ -80,17 +83,30 @@ package struct Verification {
         .unavailable, "There is no installation in this directory; name a Steward data directory with --data.")
     }
     let opening = try inside.map { try Opening($0, dataDirectory) }
-    // Looked at first: a tenant that is made meanwhile is in the control database before it has one of its own.
+    // Looked at first: a tenant that is made after this is not among them.
     let databases = only == nil ? tenantDatabases(in: dataDirectory) : []
-    let tenants = try SQLiteDatabase.readOnly(path: dataDirectory + "/control.db") { connection in
+    let place = try DataPlace(dataDirectory)
+    let tenants = try place.control { connection in
       try connection.rows(raw: "SELECT id, slug, origin, certificate FROM tenant ORDER BY id")
     }
     let wanted = tenants.filter { row in
       only.map { only in row[0].text.flatMap { TenantID($0) }.map(only.contains) ?? false } ?? true
     }
     let known = Set(tenants.compactMap { $0[0].text })
-    return try wanted.map { row in try one(row, dataDirectory, vkey, opening) }
-      + databases.filter { !known.contains($0.text) && !isEmpty($0, dataDirectory) }.map(stray)
+    let unnamed = databases.filter { !known.contains($0.text) && !isEmpty($0, dataDirectory) }
+    return try wanted.map { row in try one(row, place, vkey, opening) } + stillUnnamed(unnamed, place).map(stray)
+  }
+
+  /// A tenant that is being made has a database a moment before it has a name; one that was taken out of the control database gets none.
+  private static func stillUnnamed(_ unnamed: [TenantID], _ place: DataPlace) throws -> [TenantID] {
+    var left = unnamed
+    for _ in 0..<20 where !left.isEmpty {
+      usleep(100_000)
+      let names = try place.control { connection in try connection.rows(raw: "SELECT id FROM tenant") }
+      let known = Set(names.compactMap { $0[0].text })
+      left.removeAll { known.contains($0.text) || isEmpty($0, place.directory) }
+    }
+    return left
   }
 
   private static func installationKeyOf(_ dataDirectory: String, _ installationKey: String?) throws -> VerifierKey {
@@ -118,8 +134,8 @@ package struct Verification {
     let derivations: [Derivation]
 
     init(_ inside: Inside, _ dataDirectory: String) throws {
-      let provider = try FileKeyProvider(path: inside.keysDirectory + "/root.key", dataDirectory: dataDirectory)
-      store = try KeyStore(directory: inside.keysDirectory, provider: provider)
+      let provider = try inside.keys.provider(dataDirectory: dataDirectory)
+      store = try KeyStore(at: try inside.keys.place, provider: provider)
       derivations = inside.derivations
     }
   }
@@ -149,7 +165,7 @@ package struct Verification {
   }
 
   private static func isEmpty(_ connection: Connection) throws -> Bool {
-    try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema") == nil
+    try connection.tableNames().isEmpty
   }
 
   /// A database whose tenant the control database does not name, or no longer does.
@@ -164,7 +180,7 @@ package struct Verification {
   }
 
   private static func one(
-    _ row: [Value], _ directory: String, _ vkey: VerifierKey, _ opening: Opening?
+    _ row: [Value], _ place: DataPlace, _ vkey: VerifierKey, _ opening: Opening?
   ) throws -> Report {
     guard let id = row[0].text.flatMap({ TenantID($0) }), let slug = row[1].text, let origin = row[2].text else {
       throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
@@ -174,7 +190,7 @@ package struct Verification {
       return damaged(id, slug: slug, "the log's key is not certified by the installation key")
     }
     do {
-      return try SQLiteDatabase.readOnly(path: "\(directory)/tenants/\(id).db") { connection in
+      return try place.tenant(id) { connection in
         var verification = Verification(
           tenant: id, connection: connection, origin: origin, key: certificate.key, since: certificate.since,
           report: Report(tenant: id, slug: slug))
@@ -202,6 +218,12 @@ package struct Verification {
   private mutating func find(_ reason: String, table: String? = nil, key: String? = nil, index: Int64? = nil) {
     guard report.findings.count < Verification.maximumFindings else { return }
     report.findings.append(Finding(tenant: report.slug, table: table, key: key, index: index, reason: reason))
+  }
+
+  /// A file is one tenant's, and whatever lies in it is looked at, also what claims to be another's. A shared database holds the others'
+  /// rows too, whatever its row-level security lets through.
+  private var ofTenant: (tail: String, arguments: [Value]) {
+    connection.dialect == .postgres ? (" WHERE tenant = ?", [.text(tenant.text)]) : ("", [])
   }
 
   private mutating func use(_ opening: Opening) {
@@ -232,6 +254,7 @@ package struct Verification {
     while let row = try entries.next() { try verifyLeaf(row) }
     try verifyNoChanges(before: .max)
     report.entries = frontier.size
+    report.state = lanes.commitment
     if batchStart != frontier.size { find("the log does not end with a batch entry", index: frontier.size) }
     try verifyLastTiles()
   }
@@ -267,11 +290,11 @@ package struct Verification {
 
   private mutating func verifyEntry(_ entry: LeafEntry, _ index: Int64, _ row: RowCursor) throws {
     verifyTime(entry.time, index)
-    let head = heads[entry.object]
+    let object = names.key(ofObject: entry.object)
+    let head = heads.updateValue((entry.ordinal, index), forKey: object)
     if entry.ordinal != (head.map { $0.ordinal + 1 } ?? 0) || entry.previous != head?.index {
       find("the entry does not follow the one before it about the same object", index: index)
     }
-    heads[entry.object] = (entry.ordinal, index)
     let columns = row.text(2) == entry.actor && row.text(3) == entry.action && row.text(4) == entry.object
     if !columns || row.integer(1) != entry.time.milliseconds || row.integer(5) != entry.ordinal
       || row.integer(6) != Int64(entry.changeCount)
@@ -304,7 +327,14 @@ package struct Verification {
       find("a change record cannot be read", table: name.table, key: name.key, index: index)
       return MerkleTree.emptyRoot
     }
-    if before != expected[name]?.digest {
+    let place = names.key(kind: name.table, name: name.key)
+    let last: Expected?
+    if let after {
+      last = expected.updateValue(Expected(digest: after, index: index), forKey: place)
+    } else {
+      last = expected.removeValue(forKey: place)
+    }
+    if before != last?.digest {
       find("the change does not start from the row's last state", table: name.table, key: name.key, index: index)
     }
     if let before {
@@ -314,7 +344,6 @@ package struct Verification {
       }
     }
     if let after { try lanes.add(after) }
-    expected[name] = after.map { Expected(digest: $0, index: index) }
     return MerkleTree.leafHash(
       ChangeRecord(table: name.table, key: name.key, op: op, before: before, after: after).encoded)
   }
@@ -360,7 +389,7 @@ package struct Verification {
 
   private mutating func verifyLastTiles() throws {
     for tile in tiles.partial { try verifyTile(tile) }
-    let row = try connection.firstRow(raw: "SELECT count(*) FROM log_tile")
+    let row = try connection.firstRow(raw: "SELECT count(*) FROM log_tile\(ofTenant.tail)", ofTenant.arguments)
     if row?[0].integer != tiles.count { find("there are other tiles than the entries have", table: "log_tile") }
   }
 
@@ -394,35 +423,30 @@ package struct Verification {
   // MARK: The rows
 
   private mutating func verifyRows() throws {
-    let names = try connection.rows(
-      raw: """
-        SELECT m.name FROM sqlite_schema m WHERE m.type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'sealed')
-        AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'subject') ORDER BY m.name
-        """
-    ).compactMap { $0[0].text }
-    for name in names { try verifyTable(name) }
-    for (name, row) in expected.sorted(by: { $0.value.index < $1.value.index }) {
-      find("the row is missing", table: name.table, key: name.key, index: row.index)
+    for name in try connection.tableNames() { try verifyTable(name) }
+    for (place, row) in expected.sorted(by: { $0.value.index < $1.value.index }) {
+      let name = names.text(of: place)
+      find("the row is missing", table: name.kind, key: name.name, index: row.index)
     }
     // The state recomputed from the rows that lie there; with no finding above it must equal the signed one.
   }
 
   private mutating func verifyTable(_ name: String) throws {
-    let columns = try connection.rows(raw: "SELECT name FROM pragma_table_info(?) ORDER BY cid", [.text(name)])
-      .compactMap { $0[0].text }
+    let columns = try connection.columns(of: name)
+    guard columns.contains("sealed"), columns.contains("subject") else { return }
     let own = columns.filter { !Table.impliedColumns.contains($0) }.map { Column($0, .text, .operational, purpose: "") }
     let table = Table(name, .primary, columns: own, retention: "")
-    let rows = try connection.walk(raw: "SELECT \(table.statements.columns) FROM \(quoted(name))")
+    let rows = try connection.walk(
+      raw: "SELECT \(table.statements.columns) FROM \(quoted(name))\(ofTenant.tail)", ofTenant.arguments)
     while let row = try rows.next() { verifyRow(StoredRow(row.values), table) }
   }
 
   private mutating func verifyRow(_ row: StoredRow, _ table: Table) {
     report.rows += 1
-    let name = RowName(table: table.name, key: row.key)
     guard row.values[0].text == tenant.text else {
       return find("the row belongs to another tenant", table: table.name, key: row.key)
     }
-    guard let wanted = expected.removeValue(forKey: name) else {
+    guard let wanted = expected.removeValue(forKey: names.key(kind: table.name, name: row.key)) else {
       return find("the row is not on the record", table: table.name, key: row.key)
     }
     if Digest(sha256: row.canonical(table)) != wanted.digest {
@@ -445,8 +469,12 @@ package struct Verification {
     } catch {
       find("the row does not open", table: table.name, key: row.key)
     }
-    if row.subject.number >= reader.keys.taken {
+    // Asked after the row was read: another server takes slots meanwhile, but none after it has used it.
+    switch Result(catching: { try reader.keys.isTaken(row.subject) }) {
+    case .success(true): break
+    case .success(false):
       find("the row uses a key that the key store would hand out again", table: table.name, key: row.key)
+    case .failure: find("the mark of used keys cannot be read", table: table.name, key: row.key)
     }
   }
 
@@ -484,15 +512,14 @@ package struct Verification {
 
   /// The guards are a fence against accidents; a missing one is told, since nobody but an intruder removes them.
   private mutating func verifyGuards() throws {
-    let tables = try connection.rows(
-      raw: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-    ).compactMap { $0[0].text }
-    let triggers = Set(
-      try connection.rows(raw: "SELECT name FROM sqlite_schema WHERE type = 'trigger'").compactMap { $0[0].text })
-    for table in tables.sorted() {
+    let triggers = try connection.triggerNames()
+    for table in try connection.tableNames() where !Control.tables.contains(table) {
       for verb in ["insert", "update", "delete"] where !triggers.contains("\(table)_guard_\(verb)") {
         find("a guard against writes past the ledger was removed (\(verb))", table: table)
       }
+    }
+    for table in try connection.tablesOpenToOtherTenants() where !Control.tables.contains(table) {
+      find("the database no longer keeps the tenants' rows of this table apart", table: table)
     }
   }
 

@@ -13,6 +13,7 @@ package struct ViewSnapshot<R: Record>: Sendable {
   package fileprivate(set) var rows: [R] = []
   fileprivate var keys: [String] = []
   fileprivate var texts: [[UInt8]] = []
+  fileprivate var pairs: [SearchText.Pairs] = []
   fileprivate var version: Int64 = -1
   fileprivate var size: Int64 = 0
 
@@ -24,9 +25,13 @@ package struct ViewSnapshot<R: Record>: Sendable {
   package func search(_ query: String) -> [R] where R: Searchable {
     let words = SearchText.words(query)
     guard !words.isEmpty else { return rows }
-    return rows.indices.compactMap { row in
-      words.allSatisfy { SearchText.contains(texts[row], $0) } ? rows[row] : nil
+    // Nearly every row is passed over by its pairs, which lie side by side; the few that are left are looked at.
+    let wanted = words.reduce(SearchText.Pairs()) { $0.union(SearchText.Pairs($1)) }
+    var found: [R] = []
+    for (row, pairs) in pairs.enumerated() where pairs.contains(wanted) {
+      if words.allSatisfy({ SearchText.contains(texts[row], $0) }) { found.append(rows[row]) }
     }
+    return found
   }
 
   fileprivate func position(of key: String) -> (index: Int, found: Bool) {
@@ -44,10 +49,12 @@ package struct ViewSnapshot<R: Record>: Sendable {
     if found {
       rows[index] = row
       texts[index] = text
+      pairs[index] = SearchText.Pairs(text)
     } else {
       rows.insert(row, at: index)
       keys.insert(row.key, at: index)
       texts.insert(text, at: index)
+      pairs.insert(SearchText.Pairs(text), at: index)
     }
   }
 
@@ -57,6 +64,7 @@ package struct ViewSnapshot<R: Record>: Sendable {
     rows.remove(at: index)
     keys.remove(at: index)
     texts.remove(at: index)
+    pairs.remove(at: index)
   }
 }
 
@@ -73,6 +81,31 @@ package enum SearchText {
 
   package static func words(_ query: String) -> [[UInt8]] {
     query.split(whereSeparator: \.isWhitespace).map { fold(String($0)) }.filter { !$0.isEmpty }
+  }
+
+  /// Which pairs of neighbouring bytes occur in a text, each as one of 128 bits: a word can only stand where all of its pairs do.
+  struct Pairs: Sendable {
+    private var low: UInt64 = 0
+    private var high: UInt64 = 0
+
+    init() {}
+
+    init(_ text: [UInt8]) {
+      for (first, second) in zip(text, text.dropFirst()) {
+        // Multiplicative hashing: the upper bits of a product with an odd constant are spread well.
+        let bit = ((UInt32(first) << 8 | UInt32(second)) &* 2_654_435_769) >> 25
+        if bit < 64 { low |= 1 << UInt64(bit) } else { high |= 1 << UInt64(bit - 64) }
+      }
+    }
+
+    func union(_ other: Pairs) -> Pairs {
+      var union = self
+      union.low |= other.low
+      union.high |= other.high
+      return union
+    }
+
+    func contains(_ other: Pairs) -> Bool { other.low & ~low == 0 && other.high & ~high == 0 }
   }
 
   package static func contains(_ text: [UInt8], _ word: [UInt8]) -> Bool {
@@ -132,7 +165,7 @@ actor ViewHolder<R: Record> {
     var snapshot = base
     let size = try LogStore(tenant: reader.tenant, connection: reader.connection).head().size
     if base.version < 0 {
-      for row in try reader.fetch(R.self, "ORDER BY id") { snapshot.put(row) }
+      try reader.each(R.self, "ORDER BY id") { snapshot.put($0) }
     } else {
       let changed = try reader.rows(
         "SELECT DISTINCT row_key FROM log_change WHERE tenant = \(reader.tenant) AND idx >= \(base.size) AND tbl = \(R.table.name)"

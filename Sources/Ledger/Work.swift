@@ -44,19 +44,37 @@ package final class Work: Reader {
     }
   }
 
-  init(tenant: TenantID, connection: Connection, keys: TenantKeys, now: Instant, actor: Actor, entry: Int64) {
+  /// Writes what earlier commands of the batch have for the journal.
+  private let settleJournal: () throws -> Void
+
+  init(
+    tenant: TenantID, connection: Connection, keys: TenantKeys, now: Instant, actor: Actor, entry: Int64,
+    settleJournal: @escaping () throws -> Void = {}
+  ) {
+    self.settleJournal = settleJournal
     self.now = now
     self.actor = actor
     self.entry = entry
     super.init(tenant: tenant, connection: connection, keys: keys)
   }
 
+  override func willReadJournal() throws { try settleJournal() }
+
   // MARK: Writing rows
 
   /// Inserts the record under a fresh subject key, or under `subject` where several rows are about the same person or thing.
   package func insert(_ record: some Record, subject: SubjectRef? = nil) throws {
     let table = type(of: record).table
-    let row = try seal(record, table, subject: try subject ?? keys.takeSlot())
+    try insert(try seal(record, table, subject: try subject ?? keys.takeSlot()), table)
+  }
+
+  /// Inserts a record that was sealed before the command ran (`Ledger.seal`).
+  package func insert(_ sealed: SealedRecord) throws {
+    guard sealed.tenant == tenant else { throw Problem(.internal, "A record was sealed for another tenant.") }
+    try insert(sealed.row(writtenBy: entry), sealed.table)
+  }
+
+  private func insert(_ row: StoredRow, _ table: Table) throws {
     do { try connection.run(raw: table.statements.insert, row.values) } catch let error as StorageError
       where error.isConstraint
     {
@@ -87,7 +105,7 @@ package final class Work: Reader {
       throw Problem(.internal, "Primary tables are written as records.", detail: table.name)
     }
     try connection.run(sql)
-    return connection.changedRows
+    return try connection.changedRows
   }
 
   /// Takes a subject key of its own, for rows that share one.
@@ -114,15 +132,7 @@ package final class Work: Reader {
   // MARK: Inside
 
   private func seal(_ record: some Record, _ table: Table, subject: SubjectRef) throws -> StoredRow {
-    let context = SealingContext.row(tenant: tenant, table: table.name, key: record.key, schema: Int64(table.version))
-    let box = try Box.seal(CBOR.map(record.content).encoded, key: try keys.key(of: subject), context: context)
-    let plain = record.plain
-    var values: [Value] = [
-      .text(tenant.text), .text(record.key), .integer(entry), .integer(Int64(table.version)), .integer(subject.number),
-      .bytes(box),
-    ]
-    for column in table.columns { values.append(plain[column.name] ?? .null) }
-    return StoredRow(values)
+    try SealedRecord(record, tenant: tenant, subject: subject, key: try keys.key(of: subject)).row(writtenBy: entry)
   }
 
   private func note(_ table: Table, key: String, before: StoredRow?, after: StoredRow?) throws {

@@ -3,6 +3,7 @@ import Foundation
 import Kernel
 @testable import Ledger
 import Storage
+import TestDatabase
 
 /// A note with a title in the sealed image and a state in a plain column: enough of a table for the ledger's own tests.
 struct Memo: Searchable {
@@ -51,23 +52,36 @@ final class Bench: Sendable {
   let ledger: Ledger
   let tenant: TenantID
   let clock: FixedClock
+  /// Nil where the suite runs on SQLite.
+  let database: TestDatabase?
 
   var keys: String { directory + "/data.keys" }
   var data: String { directory + "/data" }
 
-  /// `replicas`: names of directories beside the data.
-  init(clock: FixedClock = FixedClock(noon), replicas: [String] = []) async throws {
+  /// `replicas`: names of directories beside the data. `onPostgres`: where the data lies, if not where the suite's does.
+  init(
+    clock: FixedClock = FixedClock(noon), replicas: [String] = [], onPostgres: Bool = TestDatabase.isWanted
+  ) async throws {
     let directory = NSTemporaryDirectory() + "steward-" + UUID().uuidString
     self.directory = directory
     self.clock = clock
+    database = try TestDatabase.make(tables: [Memo.table, MemoIndex.table], isUsed: onPostgres)
     let installation = try Installation.create(
-      at: directory + "/data", keys: directory + "/data.keys", replicas: replicas.map { "\(directory)/\($0)" },
-      now: noon)
+      at: directory + "/data", keys: "\(directory)/data.keys", replicas: replicas.map { "\(directory)/\($0)" },
+      database: database?.settings, now: noon)
     ledger = try Ledger(installation: installation, tables: [Memo.table, MemoIndex.table], clock: clock)
     tenant = try await ledger.createTenant(slug: "acme").id
   }
 
-  deinit { try? FileManager.default.removeItem(atPath: directory) }
+  deinit {
+    try? FileManager.default.removeItem(atPath: directory)
+    database?.drop()
+  }
+
+  /// The same data opened again; on PostgreSQL the owner's role brings the schema to these tables first.
+  func installation(_ tables: [Table] = [Memo.table, MemoIndex.table]) throws -> OpenInstallation {
+    try Installation(openAt: data, keys: KeyLocation(keys), database: try database?.settings(tables: tables))
+  }
 
   func add(_ title: String, state: String = "open") async throws -> Written<Memo> {
     let memo = Memo(id: ID.make(at: clock.now), state: state, title: title)
@@ -85,6 +99,7 @@ final class Bench: Sendable {
 
   /// Statements run behind the ledger's back, with the guards taken away: what someone with the file can do.
   func tamper(_ statements: [String]) throws {
+    if let database { return try database.tamper(["SET session_replication_role = replica"] + statements) }
     let database = try SQLiteDatabase(path: data + "/tenants/\(tenant).db")
     defer { database.close() }
     try database.onWriterBlocking { connection, gate in

@@ -40,7 +40,7 @@ struct KeyRollbackTests {
 
   private func reopened(_ bench: Bench) throws -> Ledger {
     try Ledger(
-      installation: try Installation(openAt: bench.data, keys: bench.keys), tables: [Memo.table, MemoIndex.table],
+      installation: try bench.installation(), tables: [Memo.table, MemoIndex.table],
       clock: bench.clock)
   }
 }

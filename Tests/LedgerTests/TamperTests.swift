@@ -1,12 +1,16 @@
+import Foundation
 import Glibc
 import Kernel
 @testable import Ledger
 import Storage
+import TestDatabase
 import Testing
 
 @Suite("Tampering")
 struct TamperTests {
-  @Test("SQLite refuses a write past the ledger while the guards stand")
+  @Test(
+    "SQLite refuses a write past the ledger while the guards stand",
+    .enabled(if: !TestDatabase.isWanted, "about the files of SQLite"))
   func guarded() async throws {
     let bench = try await Bench()
     _ = try await bench.add("one")
@@ -63,7 +67,7 @@ struct TamperTests {
     }
     await bench.ledger.close()
     // The before image of the edit is the earlier version, whole.
-    let image = try SQLiteDatabase.readOnly(path: bench.data + "/tenants/\(bench.tenant).db") { connection in
+    let image = try DataPlace(bench.data).tenant(bench.tenant) { connection in
       try connection.firstRow(raw: "SELECT image FROM log_change WHERE op = 'update'")?[0].bytes
     }
     guard case .array(let parts)? = try image.map({ try CBOR.decode($0) }), case .map(let columns)? = parts.last else {
@@ -102,7 +106,9 @@ struct TamperTests {
     #expect(!(try bench.verified().isEmpty))
   }
 
-  @Test("a tenant taken out of the control database, or whose database is gone, is told")
+  @Test(
+    "a tenant taken out of the control database, or whose database is gone, is told",
+    .enabled(if: !TestDatabase.isWanted, "about the files of SQLite"))
   func tenantHidden() async throws {
     let bench = try await Bench()
     _ = try await bench.add("one")
@@ -118,5 +124,31 @@ struct TamperTests {
     }
     control.close()
     #expect(try bench.verified().map(\.tenant) == [other.text])
+  }
+
+  @Test(
+    "a tenant that is just being made, with a database and not yet a name, is no finding",
+    .enabled(if: !TestDatabase.isWanted, "about the files of SQLite"))
+  func tenantBeingMade() async throws {
+    let bench = try await Bench()
+    _ = try await bench.ledger.createTenant(slug: "globex")
+    await bench.ledger.close()
+    let path = bench.data + "/control.db"
+    @Sendable func control(_ statement: String) throws {
+      let control = try SQLiteDatabase(path: path)
+      defer { control.close() }
+      try control.onWriterBlocking { connection, _ in try connection.run(raw: statement) }
+    }
+    try control("CREATE TABLE kept AS SELECT * FROM tenant WHERE slug = 'globex'")
+    try control("DELETE FROM tenant WHERE slug = 'globex'")
+    // A thread of its own: verification holds one of the few that tasks have.
+    let (named, naming) = AsyncStream.makeStream(of: Void.self)
+    Thread.detachNewThread {
+      usleep(200_000)
+      #expect(throws: Never.self) { try control("INSERT INTO tenant SELECT * FROM kept") }
+      naming.finish()
+    }
+    #expect(try bench.verified().isEmpty)
+    for await _ in named {}
   }
 }

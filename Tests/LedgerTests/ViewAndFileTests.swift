@@ -1,6 +1,5 @@
 import Crypto
 import Custody
-import Foundation
 import Kernel
 @testable import Ledger
 import Testing
@@ -56,15 +55,51 @@ struct ViewAndFileTests {
   func filesTampered() async throws {
     let bench = try await Bench()
     let staged = try await bench.ledger.stageFile(bench.tenant, pieces([UInt8](repeating: 7, count: 150_000)))
-    let path = bench.ledger.filePath(bench.tenant, staged.id)
-    let sealed = try Data(contentsOf: URL(fileURLWithPath: path))
-    let variants = [sealed.dropLast(1), sealed.prefix(33 + 65_552), sealed + Data([0]), sealed.prefix(40), Data()]
+    let sealed = try await stored(bench, staged.id)
+    let variants = [
+      Array(sealed.dropLast(1)), Array(sealed.prefix(33 + 65_552)), sealed + [0], Array(sealed.prefix(40)), [],
+    ]
     for variant in variants + (0..<40).map({ flip(sealed, bit: $0 * 29_983) }) {
-      try Data(variant).write(to: URL(fileURLWithPath: path))
+      try await store(variant, bench, staged.id)
       await #expect(throws: (any Error).self) {
         _ = try await contents(bench, staged)
       }
     }
+    try await store(sealed, bench, staged.id)
+    #expect(try await contents(bench, staged).count == 150_000)
+  }
+
+  /// The bytes of a file as they lie.
+  private func stored(_ bench: Bench, _ file: FileID) async throws -> [UInt8] {
+    let source = try #require(try await bench.ledger.files.open(bench.tenant, file))
+    return try await source.read(Int(source.size))
+  }
+
+  /// Puts other bytes in their place.
+  private func store(_ bytes: [UInt8], _ bench: Bench, _ file: FileID) async throws {
+    try await bench.ledger.files.remove(bench.tenant, file)
+    let sink = try await bench.ledger.files.create(bench.tenant, file)
+    try await sink.append(bytes)
+    try await sink.finish()
+  }
+
+  @Test("a store lists what it has, and gives nothing for what it has not")
+  func listed() async throws {
+    let bench = try await Bench()
+    let files = bench.ledger.files
+    #expect(!files.mayHaveFiles(bench.tenant))
+    let staged = try await bench.ledger.stageFile(bench.tenant, pieces([UInt8](repeating: 7, count: 300_000)))
+    #expect(files.mayHaveFiles(bench.tenant))
+    #expect(try await files.list(bench.tenant) == [ListedFile(id: staged.id, size: 300_000 + 33 + 16 * 5)])
+    #expect(try await files.open(bench.tenant, FileID.make(at: bench.clock.now)) == nil)
+    let other = try await bench.ledger.createTenant(slug: "globex").id
+    #expect(try await files.open(other, staged.id) == nil, "a tenant reaches another's file")
+    #expect(try await files.list(other).isEmpty)
+    try await files.remove(other, staged.id)
+    #expect(try await contents(bench, staged).count == 300_000)
+    bench.clock.advance(seconds: 86_401)
+    #expect(try await bench.ledger.sweepFiles(bench.tenant) == 1)
+    #expect(try await files.list(bench.tenant).isEmpty)
   }
 
   @Test("a file beyond its limit leaves nothing")
@@ -73,8 +108,7 @@ struct ViewAndFileTests {
     await #expect(throws: Problem.self) {
       try await bench.ledger.stageFile(bench.tenant, limit: 99, pieces([UInt8](repeating: 1, count: 100)))
     }
-    let left = try FileManager.default.contentsOfDirectory(atPath: bench.data + "/files/\(bench.tenant)")
-    #expect(left.isEmpty)
+    #expect(try await bench.ledger.files.list(bench.tenant).isEmpty)
   }
 
   private func contents(_ bench: Bench, _ staged: StagedFile) async throws -> [UInt8] {
@@ -98,10 +132,10 @@ struct ViewAndFileTests {
     }
   }
 
-  private func flip(_ data: Data, bit: Int) -> Data {
-    var bytes = [UInt8](data)
+  private func flip(_ bytes: [UInt8], bit: Int) -> [UInt8] {
+    var bytes = bytes
     let bit = bit % (bytes.count * 8)
     bytes[bit / 8] ^= 1 << UInt8(bit % 8)
-    return Data(bytes)
+    return bytes
   }
 }
