@@ -43,15 +43,19 @@ package struct BackupSummary: Sendable {
 /// Makes one backup of an installation at a place, beside whatever runs on it: reading only, from one snapshot for each tenant.
 package struct BackupMaker: Sendable {
   private let installation: OpenInstallation
+  private let files: any SealedFileStore
   private let place: any BackupPlace
   private let policy: BackupPolicy
   private let clock: any StewardClock
 
+  /// `files`: where the ledger keeps its files.
   package init(
-    _ installation: OpenInstallation, to place: any BackupPlace, policy: BackupPolicy = BackupPolicy(),
+    _ installation: OpenInstallation, files: any SealedFileStore, to place: any BackupPlace,
+    policy: BackupPolicy = BackupPolicy(),
     clock: any StewardClock
   ) {
     self.installation = installation
+    self.files = files
     self.place = place
     self.policy = policy
     self.clock = clock
@@ -160,7 +164,7 @@ package struct BackupMaker: Sendable {
     _ only: Set<TenantID>?, _ parent: Parent?, _ line: SealingLine
   ) throws -> (Contents, [PartIndex.Line]) {
     // Read before the tenants: one that is made meanwhile belongs to the next backup.
-    let control = try TableDump.control(installation.directory)
+    let control = try TableDump.control(installation.place)
     var contents = Contents(control: control, schemas: [], tenants: [])
     let ids = try tenantIDs(control).filter { only?.contains($0) ?? true }
     if let only { contents.control = contents.limited(to: only) }
@@ -168,7 +172,8 @@ package struct BackupMaker: Sendable {
     var positions: [[String]: Int] = [:]
     for id in ids {
       let known = parent.map { $0.known[id] ?? TenantSnapshot.Known() }
-      let taken = try TenantSnapshot(tenant: id, dataDirectory: installation.directory, known: known).take(into: writer)
+      let taken = try TenantSnapshot(tenant: id, place: installation.place, files: files, known: known)
+        .take(into: writer)
       let schema = taken.schema.isEmpty ? nil : positions[taken.schema] ?? positions.count
       if let schema, positions[taken.schema] == nil {
         positions[taken.schema] = schema

@@ -26,12 +26,13 @@ extension BackupVerification.Report {
   private static func records(
     _ dataDirectory: String
   ) throws -> [(id: BackupID, manifest: Digest, previous: Digest?)] {
-    let system = try SQLiteDatabase.readOnly(path: dataDirectory + "/control.db") { connection in
+    let data = try DataPlace(dataDirectory)
+    let system = try data.control { connection in
       try connection.firstRow(raw: "SELECT id FROM tenant WHERE slug = ?", [.text(Restore.systemSlug)])?[0].text
     }
     guard let system, let id = TenantID(system) else { return [] }
-    return try SQLiteDatabase.readOnly(path: "\(dataDirectory)/tenants/\(id).db") { connection in
-      guard try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = 'backup'") != nil else { return [] }
+    return try data.tenant(id) { connection in
+      guard try connection.hasTable("backup") else { return [] }
       return try connection.rows(
         raw: "SELECT id, manifest, previous FROM backup WHERE tenant = ?", [.text(system)]
       ).compactMap { row in

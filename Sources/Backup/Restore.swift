@@ -17,7 +17,7 @@ package struct Restore: Sendable {
 
   private let place: any BackupPlace
   private let target: String
-  private let keys: String
+  private let keys: KeyLocation
   private let opening: @Sendable (OpenInstallation) throws -> Ledger
 
   package struct Report: Sendable {
@@ -37,7 +37,7 @@ package struct Restore: Sendable {
 
   /// `keys` is a working key store: today's. `opening` is how the program opens an installation that it will serve.
   package init(
-    from place: any BackupPlace, to target: String, keys: String,
+    from place: any BackupPlace, to target: String, keys: KeyLocation,
     opening: @escaping @Sendable (OpenInstallation) throws -> Ledger
   ) {
     self.place = place
@@ -129,7 +129,7 @@ package struct Restore: Sendable {
   }
 
   private func keyStore() throws -> KeyStore {
-    try KeyStore(directory: keys, provider: try FileKeyProvider(path: keys + "/root.key", dataDirectory: target))
+    try KeyStore(at: try keys.place, provider: try keys.provider(dataDirectory: target))
   }
 
   private func tenants(_ contents: Contents, _ slug: String?) throws -> [TenantID] {

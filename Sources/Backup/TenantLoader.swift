@@ -125,7 +125,7 @@ final class TenantLoader {
   /// Everything is in the database file, and the file is closed.
   func finish() throws {
     try endFile()
-    try? DurableFile.syncDirectory(of: filesDirectory + "/.")
+    if try DurableFile.exists(filesDirectory) { try DurableFile.syncDirectory(of: filesDirectory + "/.") }
     try flush()
     database.close()
   }

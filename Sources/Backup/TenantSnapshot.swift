@@ -1,3 +1,4 @@
+import Custody
 import Glibc
 import Kernel
 import Ledger
@@ -19,12 +20,12 @@ struct TenantSnapshot {
   struct NotContinued: Error {}
 
   let tenant: TenantID
-  let dataDirectory: String
+  let place: DataPlace
+  let files: any SealedFileStore
   /// Nil for a base.
   let known: Known?
 
-  private var path: String { "\(dataDirectory)/tenants/\(tenant).db" }
-  private var filesDirectory: String { "\(dataDirectory)/files/\(tenant)" }
+  private var isThere: Bool { place.server != nil || access("\(place.directory)/tenants/\(tenant).db", F_OK) == 0 }
 
   /// What was taken, with the statements that make its tables.
   struct Taken {
@@ -44,10 +45,8 @@ struct TenantSnapshot {
       try writer.tenant(tenant)
       first = writer.currentPart
     }
-    if access(path, F_OK) == 0 {
-      try SQLiteDatabase.readOnly(path: path) { connection in
-        try rows(connection, writer, begin, &taken)
-      }
+    if isThere {
+      try place.tenant(tenant) { connection in try rows(connection, writer, begin, &taken) }
     } else if known.map({ $0.size > 0 }) == true {
       throw NotContinued()
     }
@@ -61,8 +60,8 @@ struct TenantSnapshot {
   private func rows(
     _ connection: Connection, _ writer: PartWriter, _ begin: () throws -> Void, _ taken: inout Taken
   ) throws {
-    taken.schema = try TableDump.schema(connection)
-    guard try connection.firstRow(raw: "SELECT 1 FROM sqlite_schema WHERE name = 'log_head'") != nil else { return }
+    taken.schema = try place.schema(connection)
+    guard try connection.hasTable("log_head") else { return }
     let head = try connection.firstRow(raw: "SELECT size FROM log_head WHERE tenant = ?", [.text(tenant.text)])
     taken.size = head?[0].integer ?? 0
     taken.checkpoint = try checkpoint(connection, size: taken.size)
@@ -85,8 +84,11 @@ struct TenantSnapshot {
   }
 
   private func base(_ connection: Connection, _ writer: PartWriter) throws {
-    for table in StoredTables.journal + (try TableDump.primaryTables(connection)) {
-      try copy(table, "WHERE tenant = ?", [.text(tenant.text)], connection, writer)
+    // In the order of their keys, which is how SQLite keeps them and PostgreSQL does not.
+    let order = ["log_entry": "idx", "log_change": "idx, position", "log_tile": "level, idx", "log_checkpoint": "size"]
+    for table in StoredTables.journal + (try place.primaryTables(connection)) {
+      let key = table == "log_head" ? "tenant" : order[table] ?? "id"
+      try copy(table, "WHERE tenant = ? ORDER BY \(key)", [.text(tenant.text)], connection, writer)
     }
   }
 
@@ -106,11 +108,11 @@ struct TenantSnapshot {
     try copy("log_head", "WHERE tenant = ?", [.text(tenant.text)], connection, writer)
     try copy("log_entry", "WHERE tenant = ? AND idx >= ? ORDER BY idx", from, connection, writer)
     try copy("log_change", "WHERE tenant = ? AND idx >= ? ORDER BY idx, position", from, connection, writer)
-    try copy("log_checkpoint", "WHERE tenant = ? AND size > ?", from, connection, writer)
+    try copy("log_checkpoint", "WHERE tenant = ? AND size > ? ORDER BY size", from, connection, writer)
     for level in 0..<8 {
       let first = Value.integer(size >> Int64(8 * (level + 1)))
       try copy(
-        "log_tile", "WHERE tenant = ? AND level = ? AND idx >= ?",
+        "log_tile", "WHERE tenant = ? AND level = ? AND idx >= ? ORDER BY idx",
         [.text(tenant.text), .integer(Int64(level)), first], connection, writer)
     }
     try changedRows(since: size, connection, writer)
@@ -131,13 +133,12 @@ struct TenantSnapshot {
         try writer.table(table, columns: columns, of: tenant)
       }
       var isThere = false
-      try connection.each(
+      try connection.eachOfFew(
         raw: "SELECT \(TableDump.list(columns)) FROM \(TableDump.quoted(table)) WHERE tenant = ? AND id = ?",
         [.text(tenant.text), .text(key)]
       ) {
         isThere = true
         try writer.row($0, columns: columns.count)
-        return false
       }
       if !isThere { try writer.gone(table, key) }
       return true
@@ -149,82 +150,24 @@ struct TenantSnapshot {
   /// Looked at after the rows: a file is there before the row that names it, so nothing that a row names can be missing. What is still being
   /// written comes along as far as it is; the sweeper removes it after a restore.
   private func files(_ writer: PartWriter, _ begin: () throws -> Void, _ taken: inout Taken) throws {
-    let names = (try? DirectoryPlace.names(in: filesDirectory)) ?? []
-    var present: Set<FileID> = []
-    for name in names {
-      guard let id = FileID(name) else { continue }
-      present.insert(id)
-      guard let source = try SourceFile(filesDirectory + "/" + name) else { continue }
-      if known?.files[id] == source.size { continue }
+    let stored = AwaitedFiles(store: files, tenant: tenant)
+    let present = try stored.list().sorted { $0.id < $1.id }
+    for file in present where known?.files[file.id] != file.size {
+      guard let source = try stored.open(file.id) else { continue }
       try begin()
-      try writer.file(name, size: source.size)
+      try writer.file(file.id.text, size: source.size)
       try source.pieces(of: TenantSnapshot.piece) { try writer.data($0) }
-      taken.files[id] = source.size
+      taken.files[file.id] = source.size
     }
-    taken.lost = (known?.files.keys.filter { !present.contains($0) } ?? []).sorted()
-  }
-}
-
-/// A stored file while it is copied, as large as it was when it was opened.
-private final class SourceFile {
-  let size: Int64
-  private let descriptor: Int32
-  private let path: String
-
-  /// Nil if it is gone.
-  init?(_ path: String) throws {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else {
-      if errno == ENOENT { return nil }
-      throw Problem(.unavailable, "A stored file cannot be read; look at the disk.", detail: path)
-    }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else {
-      close(descriptor)
-      throw Problem(.unavailable, "A stored file cannot be read; look at the disk.", detail: path)
-    }
-    self.path = path
-    self.descriptor = descriptor
-    size = Int64(status.st_size)
-  }
-
-  deinit { close(descriptor) }
-
-  func pieces(of piece: Int, _ body: ([UInt8]) throws -> Void) throws {
-    var rest = size
-    while rest > 0 {
-      let count = min(Int64(piece), rest)
-      try body(try WholeFile.read(descriptor, count: Int(count), path: path))
-      rest -= count
-    }
+    let ids = Set(present.map(\.id))
+    taken.lost = (known?.files.keys.filter { !ids.contains($0) } ?? []).sorted()
   }
 }
 
 /// Tables as they lie, without knowing what they are for.
 enum TableDump {
-  /// The statements that make the database: tables first, then what stands on them.
-  static func schema(_ connection: Connection) throws -> [String] {
-    try connection.rows(
-      raw: """
-        SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'
-        ORDER BY CASE type WHEN 'table' THEN 0 WHEN 'index' THEN 1 ELSE 2 END, name
-        """
-    ).compactMap { $0[0].text }
-  }
-
-  /// Those whose rows are on the record, by the columns that docs/format.md §2 gives each of them.
-  static func primaryTables(_ connection: Connection) throws -> [String] {
-    try connection.rows(
-      raw: """
-        SELECT m.name FROM sqlite_schema m WHERE m.type = 'table' AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'sealed')
-        AND EXISTS (SELECT 1 FROM pragma_table_info(m.name) c WHERE c.name = 'subject') ORDER BY m.name
-        """
-    ).compactMap { $0[0].text }
-  }
-
   static func columns(_ table: String, _ connection: Connection) throws -> [String] {
-    let columns = try connection.rows(raw: "SELECT name FROM pragma_table_info(?) ORDER BY cid", [.text(table)])
-      .compactMap { $0[0].text }
+    let columns = try connection.columns(of: table)
     guard !columns.isEmpty else {
       throw Problem(.internal, "The log names a table that is not there; run `steward audit verify`.", detail: table)
     }
@@ -237,14 +180,12 @@ enum TableDump {
 
   static func list(_ columns: [String]) -> String { columns.map(quoted).joined(separator: ", ") }
 
-  /// The whole control database.
-  static func control(_ directory: String) throws -> Contents.Control {
-    try SQLiteDatabase.readOnly(path: directory + "/control.db") { connection in
-      let names = try connection.rows(
-        raw: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
-      ).compactMap { $0[0].text }
+  /// The whole control database, as a file of its own would hold it.
+  static func control(_ place: DataPlace) throws -> Contents.Control {
+    try place.control { connection in
+      let names = try place.controlTables(connection)
       return Contents.Control(
-        schema: try schema(connection),
+        schema: try place.controlSchema(connection),
         tables: try names.map { name in
           let columns = try columns(name, connection)
           let rows = try connection.rows(raw: "SELECT \(list(columns)) FROM \(quoted(name))")

@@ -268,7 +268,9 @@ struct BackupTests {
     _ = try await bench.maker().create()
     _ = try await bench.restore("old", backup: base.id)
     let ledger = try bench.opened("old")
-    let next = try await BackupMaker(ledger.installation, to: try bench.place(), clock: bench.clock).create()
+    let next = try await BackupMaker(
+      ledger.installation, files: ledger.files, to: try bench.place(), clock: bench.clock
+    ).create()
     #expect(next.isBase && next.number == 3)
     await ledger.close()
     #expect(try bench.verify().isGood)

@@ -49,7 +49,7 @@ final class Bench: Sendable {
     directory = NSTemporaryDirectory() + "steward-backup-" + UUID().uuidString
     clock = FixedClock(noon)
     let installation = try OpenInstallation.create(
-      at: directory + "/data", keys: directory + "/data.keys", now: noon)
+      at: directory + "/data", keys: "\(directory)/data.keys", now: noon)
     ledger = try Ledger(installation: installation, tables: tables, clock: clock)
     acme = try await ledger.createTenant(slug: "acme").id
     system = try await ledger.createTenant(slug: "system", isHidden: true).id
@@ -60,7 +60,7 @@ final class Bench: Sendable {
   func place() throws -> DirectoryPlace { try DirectoryPlace(placePath, apartFrom: [data, keys]) }
 
   func maker(_ policy: BackupPolicy = BackupPolicy()) throws -> BackupMaker {
-    BackupMaker(ledger.installation, to: try place(), policy: policy, clock: clock)
+    BackupMaker(ledger.installation, files: ledger.files, to: try place(), policy: policy, clock: clock)
   }
 
   @discardableResult
@@ -110,7 +110,7 @@ final class Bench: Sendable {
       try FileManager.default.copyItem(atPath: keys, toPath: copy)
     }
     return try await Restore(
-      from: try place(), to: "\(directory)/\(name)", keys: copy,
+      from: try place(), to: "\(directory)/\(name)", keys: KeyLocation(copy),
       opening: { [clock] in try Ledger(installation: $0, tables: tables, clock: clock) }
     ).run(backup: backup, slug: slug)
   }
