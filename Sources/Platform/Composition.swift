@@ -16,14 +16,16 @@ package struct Composition: Sendable {
     catalogue: Catalogue, ledger: Ledger, tenants: Tenants, clock: any StewardClock, people: any PeopleDirectory,
     authenticator: any Authenticator, assets: Assets, installation: InstallationFacts,
     egressPolicy: any EgressPolicy = NoEgress(), mail: MailSettings = MailSettings(),
+    ownPlaces: Set<EgressPlace> = [],
     limits: LimitSettings = LimitSettings(), logger: Logger
   ) throws {
     let frontDoor = FrontDoor()
     let root = try ledger.installation.keyStore.installationSeed(id: ledger.installation.id.text)
-    let jobs = try Jobs(catalogue.jobs)
+    let jobs = try Jobs(catalogue.jobs, clock: clock)
     let freezes = Freezes(ledger: ledger) { jobs.board.note($0, due: $1) }
     let egress = EgressGate(
-      policy: egressPolicy, ownPlaces: mail.ownPlaces, ledger: ledger, systemTenant: { try await tenants.system() },
+      policy: egressPolicy, ownPlaces: mail.ownPlaces.union(ownPlaces), ledger: ledger,
+      systemTenant: { try await tenants.system() },
       isFrozen: { try await freezes.isFrozen($0) })
     let outbox = Outbox(
       texts: catalogue.texts, jobs: jobs, ledger: ledger, transport: try mail.transport(ledger: ledger, egress: egress),

@@ -15,7 +15,8 @@ package struct CoreModule: Module {
     ModuleManifest(
       name: "core",
       tables: [
-        TenantNameRecord.table, JobTable.table, JobTable.schedules, MessageRecord.table, MailboxRecord.table,
+        TenantNameRecord.table, JobTable.table, JobTable.schedules, Turns.table, MessageRecord.table,
+        MailboxRecord.table,
         DisclosureRecord.table,
       ], permissions: [], texts: MailTexts.english,
       exit: DataExit(
@@ -29,8 +30,9 @@ package struct CoreModule: Module {
 
   package var routes: [Route] {
     [
-      Route(.get, "/healthz", access: .open, summary: "Tell that the process runs.") { _ in .text("ok\n") },
-      Route(.get, "/readyz", access: .open, summary: "Tell that requests can be served.", handler: ready),
+      Route(.get, "/healthz", access: .open, summary: "Tell that the process runs.") { _ in .text("ok\n") }
+        .brief,
+      Route(.get, "/readyz", access: .open, summary: "Tell that requests can be served.", handler: ready).brief,
       Route(.get, "/openapi.json", access: .open, summary: "Describe the API (OpenAPI 3.1).", handler: openAPI),
       Route(
         .get, "/.well-known/security.txt", access: .open, summary: "Say where to report a vulnerability (RFC 9116).",

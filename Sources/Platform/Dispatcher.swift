@@ -1,6 +1,7 @@
 import Kernel
 import Ledger
 import Logging
+import Storage
 import Web
 
 /// From the wire to a handler and back: route, credential, access, form token, handler, headers. Never throws: whatever goes
@@ -71,7 +72,11 @@ package struct Dispatcher: Sendable {
   }
 
   private func handled(_ request: Request) async throws -> Response {
-    var response = try await request.route.handler(request)
+    let handler = request.route.handler
+    var response =
+      request.route.isBrief
+      ? try await handler(request)
+      : try await withTaskExecutorPreference(globalConcurrentExecutor) { try await handler(request) }
     if response.isPage, request.frame.flashKey != nil { response.clearFlash() }
     return response
   }
@@ -155,9 +160,14 @@ package struct Dispatcher: Sendable {
     _ error: any Error, _ incoming: Incoming, _ visitor: Visitor?, _ freeze: FreezeRecord?
   ) -> Response {
     let problem =
-      error as? Problem ?? (error as? RateRefusal)?.problem
+      error as? Problem ?? (error as? RateRefusal)?.problem ?? (error as? StorageError)?.absence
       ?? Problem(.internal, "Try again; if it stays, tell us the reference.")
     let reference = problem.code == .internal ? log(error) : nil
+    if problem.code == .unavailable, let detail = problem.detail {
+      logger.warning(
+        "something could not be done for now",
+        metadata: ["request": .string(RequestMark.current?.id ?? "-"), "detail": .string(detail)])
+    }
     guard Accept.prefersHTML(incoming.headers["Accept"]) else { return .problem(problem, reference: reference) }
     let page = ErrorPage(problem, reference: reference, isSignedIn: visitor != nil)
     guard let document = try? renderer.render(page, in: frame(visitor, flash: nil, freeze).shell) else {

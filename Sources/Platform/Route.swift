@@ -32,6 +32,9 @@ package struct Route: Sendable {
   /// How long the handler may take before its answer is 503.
   package let timeoutSeconds: Int
   package let handler: Handler
+  /// Whether the handler does little between two waits (some parsing, some encoding), so that it may run on the loop that serves the
+  /// connection. Every other one runs beside the loops.
+  package private(set) var isBrief = false
 
   /// One mebibyte: every JSON body and every form without a file fits.
   package static let ordinaryBodyLimit = 1 << 20
@@ -48,6 +51,13 @@ package struct Route: Sendable {
     self.bodyLimit = bodyLimit
     self.timeoutSeconds = timeoutSeconds
     self.handler = handler
+  }
+
+  /// The same route, declared brief.
+  package var brief: Route {
+    var route = self
+    route.isBrief = true
+    return route
   }
 
   /// API routes live under /v1; everything else is a page, a document or a well-known place.

@@ -16,6 +16,8 @@ package struct Services: Sendable {
   package var jobs: Jobs
   package var freezes: Freezes
   package let outbox: Outbox
+  /// What one of several servers at a time does.
+  package var turns: Turns { Turns(ledger: ledger, tenants: tenants) }
   /// Who may ask how much.
   package let admission: Admission
   /// The one door out of this process.

@@ -39,7 +39,7 @@ struct TenantNameRecord: Record {
   var content: [String: CBOR] { ["name": .text(name)] }
 }
 
-/// All tenants of this installation, found by id or slug. Names are opened once and kept.
+/// All tenants of this installation, found by id or slug. Names never change: they are opened once and kept.
 package final class Tenants: Sendable {
   /// Characters of a tenant's name.
   package static let maximumNameLength = 200
@@ -58,7 +58,7 @@ package final class Tenants: Sendable {
     guard !name.isEmpty, name.count <= Tenants.maximumNameLength else {
       throw Problem.invalid("name", "Name the tenant in 1 to \(Tenants.maximumNameLength) characters.")
     }
-    let left = ledger.tenant(slug: slug).flatMap { $0.isHidden == isHidden ? $0 : nil }
+    let left = try await ledger.find(slug: slug).flatMap { $0.isHidden == isHidden ? $0 : nil }
     let entry = if let left { left } else { try await ledger.createTenant(slug: slug, isHidden: isHidden) }
     _ = try await ledger.write(entry.id, Act("tenant.create", on: ObjectRef("tenant", entry.id), by: actor)) { work in
       guard try work.find(TenantNameRecord.self, TenantNameRecord.key) == nil else {
@@ -74,28 +74,30 @@ package final class Tenants: Sendable {
 
   /// The installation's own tenant, made by whoever needs it first: what the platform does for itself is on its log.
   package func system() async throws -> TenantID {
-    if let tenant = ledger.tenant(slug: Tenants.systemSlug) { return tenant.id }
+    if let tenant = try await ledger.find(slug: Tenants.systemSlug) { return tenant.id }
     do {
       return try await create(slug: Tenants.systemSlug, name: "Steward", isHidden: true, by: .system("platform")).id
     } catch let problem as Problem where problem.code == .conflict {
-      guard let tenant = ledger.tenant(slug: Tenants.systemSlug) else { throw problem }
+      // Another server was first.
+      guard let tenant = try await ledger.find(slug: Tenants.systemSlug) else { throw problem }
       return tenant.id
     }
   }
 
   package func find(slug: String) async throws -> TenantProfile? {
-    guard let entry = ledger.tenant(slug: slug) else { return nil }
+    guard let entry = try await ledger.find(slug: slug) else { return nil }
     return try await profile(of: entry.id)
   }
 
   package func profile(of tenant: TenantID) async throws -> TenantProfile? {
-    guard let entry = ledger.tenant(tenant) else { return nil }
+    guard let entry = try await ledger.find(tenant) else { return nil }
     return TenantProfile(
       id: tenant, slug: entry.slug, name: try await name(of: entry.id, slug: entry.slug), isHidden: entry.isHidden)
   }
 
   /// Every tenant that is not hidden, in the order in which they were made.
   package func all() async throws -> [TenantProfile] {
+    try await ledger.refreshTenants()
     var profiles: [TenantProfile] = []
     for entry in ledger.tenants where !entry.isHidden {
       profiles.append(
@@ -108,7 +110,8 @@ package final class Tenants: Sendable {
   private func name(of tenant: TenantID, slug: String) async throws -> String {
     if let name = names.withLock({ $0[tenant] }) { return name }
     let record = try await ledger.read(tenant) { try $0.find(TenantNameRecord.self, TenantNameRecord.key) }
-    let name = record?.name ?? slug
+    // One that is being made has no name yet.
+    guard let name = record?.name else { return slug }
     names.withLock { $0[tenant] = name }
     return name
   }

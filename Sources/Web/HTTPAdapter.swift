@@ -93,13 +93,23 @@ package struct HTTPAdapter: HTTPResponder {
 
   private func converted(_ response: Response) -> Hummingbird.Response {
     var fields = HTTPFields()
+    fields.reserveCapacity(response.headers.fields.count + 2)
     for field in response.headers.fields {
-      guard let name = HTTPField.Name(field.name) else { continue }
+      guard let name = HTTPAdapter.names[field.name] ?? HTTPField.Name(field.name) else { continue }
       fields.append(HTTPField(name: name, value: field.value))
     }
     let status = HTTPResponse.Status(code: min(max(response.status, 200), 599))
     return Hummingbird.Response(status: status, headers: fields, body: body(response.body))
   }
+
+  /// Names that stand on most answers, checked and folded once.
+  private static let names: [String: HTTPField.Name] = Dictionary(
+    uniqueKeysWithValues: [
+      "Cache-Control", "Content-Length", "Content-Security-Policy", "Content-Type", "Cross-Origin-Opener-Policy",
+      "Cross-Origin-Resource-Policy", "ETag", "Location", "Permissions-Policy", "RateLimit", "RateLimit-Policy",
+      "Referrer-Policy", "Request-Id", "Set-Cookie", "Steward-Receipt", "Strict-Transport-Security",
+      "X-Content-Type-Options",
+    ].compactMap { text in HTTPField.Name(text).map { (text, $0) } })
 
   private func body(_ body: Response.Body) -> ResponseBody {
     switch body {

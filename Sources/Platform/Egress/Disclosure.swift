@@ -43,9 +43,9 @@ package struct DisclosureRecord: Record {
   package let purpose: String
   package let categories: [String]
   package let itemCount: Int
-  package let byteCount: Int
+  package var byteCount: Int
   package let place: String
-  package let sha256: Digest
+  package var sha256: Digest
   package let begunAt: Instant
   package var outcome: Outcome = .begun
   package var endedAt: Instant?

@@ -13,7 +13,7 @@ import Ledger
 package final class EgressGate: Sendable {
   package let policy: any EgressPolicy
   package let ownPlaces: Set<EgressPlace>
-  private let ledger: Ledger
+  let ledger: Ledger
   private let client: EgressClient
   private let systemTenant: @Sendable () async throws -> TenantID
   private let isFrozen: @Sendable (TenantID) async throws -> Bool
@@ -33,8 +33,8 @@ package final class EgressGate: Sendable {
     self.isFrozen = isFrozen
   }
 
-  /// Throws `Problem.forbidden` with the reason.
-  package func admit(_ intent: EgressIntent) async throws -> EgressPermit {
+  /// Throws `Problem.forbidden` with the reason. `id` is that of the disclosure, if it has one already.
+  package func admit(_ intent: EgressIntent, as id: DisclosureID? = nil) async throws -> EgressPermit {
     if let tenant = intent.tenant, try await isFrozen(tenant) {
       throw Problem(.forbidden, "This organisation is frozen: nothing leaves until the freeze ends.")
     }
@@ -42,7 +42,7 @@ package final class EgressGate: Sendable {
     let destination = isOwn ? "own:\(intent.purpose)" : try await policy.admit(intent)
     let tenant =
       if let tenant = intent.tenant { tenant } else { try await systemTenant() }
-    return EgressPermit(id: .make(at: ledger.clock.now), intent: intent, tenant: tenant, destination: destination)
+    return EgressPermit(id: id ?? .make(at: ledger.clock.now), intent: intent, tenant: tenant, destination: destination)
   }
 }
 
@@ -132,7 +132,9 @@ package struct EgressPermit: Sendable {
     guard work.tenant == tenant else {
       throw Problem(.internal, "A disclosure is journaled in the tenant whose data leaves.")
     }
-    try work.insert(DisclosureRecord(self, bytes: bytes, at: work.now))
+    let record = DisclosureRecord(self, bytes: bytes, at: work.now)
+    // What leaves once more, such as a file after a restore, has its row already.
+    if try work.find(DisclosureRecord.self, id) == nil { try work.insert(record) } else { try work.update(record) }
     return Disclosure(permit: self)
   }
 }
@@ -141,7 +143,18 @@ package struct EgressPermit: Sendable {
 package struct Disclosure: Sendable {
   let permit: EgressPermit
   package var id: DisclosureID { permit.id }
+  /// In whose record it stands.
+  package var tenant: TenantID { permit.tenant }
   fileprivate init(permit: EgressPermit) { self.permit = permit }
+
+  /// The same for what was not known in whole when it began.
+  package func finish(_ outcome: DisclosureRecord.Outcome, bytes: Int, sha256: Digest, in work: Work) throws {
+    guard var record = try work.find(DisclosureRecord.self, permit.id) else { throw Problem.notFound }
+    (record.byteCount, record.sha256) = (bytes, sha256)
+    record.outcome = outcome
+    record.endedAt = work.now
+    try work.update(record)
+  }
 
   /// Writes down what became of it.
   package func finish(_ outcome: DisclosureRecord.Outcome, in work: Work) throws {

@@ -41,7 +41,7 @@ package final class Freezes: Sendable {
     guard !reason.isEmpty, reason.count <= Freezes.maximumReasonLength else {
       throw Problem.invalid("reason", "Say why in 1 to \(Freezes.maximumReasonLength) characters.")
     }
-    guard ledger.tenant(tenant)?.slug != Tenants.systemSlug else {
+    guard try await ledger.find(tenant)?.slug != Tenants.systemSlug else {
       throw Problem(.forbidden, "The installation's own record cannot be frozen: the proofs of the others are on it.")
     }
     return try await ledger.write(tenant, Act("freeze.begin", on: ObjectRef("tenant", tenant), by: actor)) { work in

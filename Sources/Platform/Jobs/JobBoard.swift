@@ -13,6 +13,9 @@ final class JobBoard: Sendable {
     var turn = 0
   }
 
+  /// For what is to be looked at now, whatever the clock says.
+  static let atOnce = Instant(milliseconds: 0)
+
   private let state = Mutex(State())
   private let wakes: AsyncStream<Void>
   private let waker: AsyncStream<Void>.Continuation
@@ -59,6 +62,11 @@ final class JobBoard: Sendable {
   /// The earliest moment at which one of the admitted tenants is due.
   func next(admitting: (TenantID) -> Bool) -> Instant? {
     state.withLock { state in state.due.filter { admitting($0.key) }.values.min() }
+  }
+
+  /// The clock was set back: what was read by it is read again.
+  func lookAgain() {
+    state.withLock { state in state.due = state.due.mapValues { _ in JobBoard.atOnce } }
   }
 
   func wake() { waker.yield() }

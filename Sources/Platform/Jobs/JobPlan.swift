@@ -6,7 +6,8 @@ import Storage
 /// What the schedules ask for: when each kind was last due in each tenant, and where it has anything to do.
 ///
 /// After the start each tenant's file is read once, in plain columns and without its keys. From then on a tenant that nobody uses
-/// and in which a kind has nothing to do is not touched again.
+/// and in which a kind has nothing to do is not touched again. What is kept here only says when to look: whether a schedule is due is
+/// decided in the transaction that enqueues, so that of several servers one does.
 actor JobPlan {
   /// Jobs that one call of `enqueueDue` puts into queues: the runner gets its turn in between.
   static let maximumPerTurn = 64
@@ -40,6 +41,8 @@ actor JobPlan {
 
   func scan() async {
     let now = services.now
+    // If it cannot be read now, the first schedule that is due tries again.
+    try? await services.ledger.refreshTenants()
     for tenant in services.ledger.tenants {
       if Task.isCancelled { return }
       absorb(await look(tenant.id, now: now), tenant.id)
@@ -54,7 +57,7 @@ actor JobPlan {
       return try services.ledger.peek(tenant) { peek in
         let rows = try peek.rows("SELECT kind, last_at FROM job_schedule WHERE tenant = \(tenant)")
         return Found(
-          due: try JobQueue.due(peek, now: now),
+          due: try JobQueue.due(peek, now: now, isShared: services.ledger.isShared),
           lasts: Dictionary(
             rows.map { ($0[0].text ?? "", Instant(milliseconds: $0[1].integer ?? 0)) },
             uniquingKeysWith: { _, last in last }),
@@ -73,6 +76,11 @@ actor JobPlan {
   }
 
   // MARK: From then on
+
+  /// The clock was set back: no kind's next turn is known any more.
+  func lookAgain() {
+    for kind in kinds where isComplete { checks[kind.name] = JobBoard.atOnce }
+  }
 
   /// Puts a job into the queue of each tenant in which a schedule is due. However many times it was missed, it runs once.
   func enqueueDue(now: Instant) async {
@@ -93,24 +101,27 @@ actor JobPlan {
     var next = schedule.next(after: now, beginning: now)
     var turns = 0
     for tenant in try await targets(of: kind) {
-      let due = schedule.next(after: lasts[tenant]?[kind.name], beginning: tenant.madeAt)
+      let due = schedule.due(after: lasts[tenant]?[kind.name], beginning: tenant.madeAt, now: now)
       guard due <= now else {
         next = min(next, due)
         continue
       }
       guard turns < JobPlan.maximumPerTurn else { return now }
       let moment = schedule.latest(from: due, now: now)
+      var last = moment
       if try isNeeded(kind, tenant) {
-        try await put(kind, tenant, moment)
+        last = try await put(kind, tenant, schedule, moment, now)
+        next = min(next, schedule.next(after: last, beginning: tenant.madeAt))
         turns += 1
       }
-      lasts[tenant, default: [:]][kind.name] = moment
+      lasts[tenant, default: [:]][kind.name] = last
     }
     return next
   }
 
   private func targets(of kind: JobKind) async throws -> [TenantID] {
-    switch kind.scope {
+    if kind.scope != .installation { try await services.ledger.refreshTenants() }
+    return switch kind.scope {
     case .installation: [try await services.tenants.system()]
     case .eachTenant: services.ledger.tenants.filter { !$0.isHidden }.map(\.id)
     case .everyTenant: services.ledger.tenants.map(\.id)
@@ -119,17 +130,30 @@ actor JobPlan {
 
   private func isNeeded(_ kind: JobKind, _ tenant: TenantID) throws -> Bool {
     guard let isNeeded = kind.isNeeded else { return true }
-    guard services.ledger.isOpen(tenant) else { return quiet[kind.name]?.contains(tenant) != true }
+    guard services.ledger.isShared || services.ledger.isOpen(tenant) else {
+      return quiet[kind.name]?.contains(tenant) != true
+    }
     return try services.ledger.peek(tenant, isNeeded)
   }
 
-  private func put(_ kind: JobKind, _ tenant: TenantID, _ moment: Instant) async throws {
+  /// Answers when the kind was due last: `moment`, or what another server wrote that was first.
+  private func put(
+    _ kind: JobKind, _ tenant: TenantID, _ schedule: JobKind.Schedule, _ moment: Instant, _ now: Instant
+  ) async throws -> Instant {
     let jobs = services.jobs
-    try await services.ledger.writeTransient(tenant) { work in
+    return try await services.ledger.writeTransient(tenant) { work in
+      let row = try work.rows(
+        "SELECT last_at FROM job_schedule WHERE tenant = \(tenant) AND kind = \(kind.name)"
+      ).first
+      let last = row?[0].integer.map(Instant.init(milliseconds:))
+      if let last, schedule.due(after: last, beginning: tenant.madeAt, now: now) > now { return last }
       try work.run(
-        "INSERT OR REPLACE INTO job_schedule (tenant, kind, last_at) VALUES (\(tenant), \(kind.name), \(moment))",
-        on: JobTable.schedules)
+        """
+        INSERT INTO job_schedule (tenant, kind, last_at) VALUES (\(tenant), \(kind.name), \(moment))
+        ON CONFLICT (tenant, kind) DO UPDATE SET last_at = excluded.last_at
+        """, on: JobTable.schedules)
       try jobs.enqueue(kind.name, uniqueKey: "schedule", in: work)
+      return moment
     }
   }
 }

@@ -6,8 +6,8 @@ import Storage
 struct JobQueue: Sendable {
   let ledger: Ledger
   let kinds: [String: JobKind]
-  /// Begins the lease of every run of this life of the process. The data directory's lock lets one process run at a time, so a lease
-  /// that begins otherwise belongs to a process that is no more.
+  /// Begins the lease of every run of this life of the process. Where a process has the database to itself, a lease that begins
+  /// otherwise belongs to a process that is no more; where several servers share one, only the time says so.
   let life: String
   /// A number from 0 to 1 that spreads retries.
   let jitter: @Sendable () -> Double
@@ -34,21 +34,22 @@ struct JobQueue: Sendable {
 
   /// Takes the job that has been due longest, if there is one and the tenant's freeze allows it.
   func claim(_ tenant: TenantID) async throws -> Look {
-    try await ledger.writeTransient(tenant) { work in
-      try dropLost(work)
+    let moments = JobMoments(now: ledger.clock.now)
+    return try await ledger.writeTransient(tenant) { work in
+      try dropLost(moments, work)
       try sweep(work)
       let allowed = kinds.values.filter { !work.isFrozen || !$0.stopsWhenFrozen }.map(\.name)
-      let claim = try take(allowed, work)
-      return Look(claim: claim, next: try next(allowed, work))
+      let claim = try take(allowed, moments, work)
+      return Look(claim: claim, next: try next(allowed, moments, work))
     }
   }
 
-  private func take(_ allowed: [String], _ work: TransientWork) throws -> Claim? {
+  private func take(_ allowed: [String], _ moments: JobMoments, _ work: TransientWork) throws -> Claim? {
     guard !allowed.isEmpty else { return nil }
     let row = try work.rows(
       """
       SELECT id, kind, payload, attempts FROM job WHERE tenant = \(work.tenant) AND state = 'waiting'
-      AND run_at <= \(work.now) AND kind IN (\(SQL(list: allowed))) ORDER BY run_at, id LIMIT 1
+      AND \(moments.isDue) AND kind IN (\(SQL(list: allowed))) ORDER BY run_at, id LIMIT 1
       """
     ).first
     guard let row, let id = row[0].text.flatMap({ JobID($0) }), let kind = row[1].text.flatMap({ kinds[$0] }) else {
@@ -58,7 +59,7 @@ struct JobQueue: Sendable {
     let attempt = Int(row[3].integer ?? 0) + 1
     try work.run(
       """
-      UPDATE job SET state = 'running', lease = \(lease), lease_until = \(work.now.adding(seconds: kind.leaseSeconds)),
+      UPDATE job SET state = 'running', lease = \(lease), lease_until = \(moments.now.adding(seconds: kind.leaseSeconds)),
       attempts = \(attempt), progress = NULL, progress_total = NULL WHERE tenant = \(work.tenant) AND id = \(id)
       """, on: JobTable.table)
     return Claim(
@@ -67,13 +68,11 @@ struct JobQueue: Sendable {
   }
 
   /// Runs whose process is no more, or that nobody renewed, go back into the queue; one that was lost too often is given up.
-  private func dropLost(_ work: TransientWork) throws {
-    let lost = try work.rows(
-      """
-      SELECT id, kind, attempts FROM job WHERE tenant = \(work.tenant) AND state = 'running'
-      AND (lease_until <= \(work.now) OR lease NOT LIKE \(life + ".%"))
-      """)
-    for row in lost {
+  private func dropLost(_ moments: JobMoments, _ work: TransientWork) throws {
+    let isOver = moments.isLeaseOver(ofOthersThan: life, isShared: ledger.isShared)
+    let running: SQL =
+      "SELECT id, kind, attempts FROM job WHERE tenant = \(work.tenant) AND state = 'running' AND "
+    for row in try work.rows(running + isOver) {
       guard let id = row[0].text.flatMap({ JobID($0) }) else { continue }
       let most = row[1].text.flatMap { kinds[$0]?.maximumAttempts } ?? .max
       if Int(row[2].integer ?? 0) < most {
@@ -98,14 +97,15 @@ struct JobQueue: Sendable {
       """, on: JobTable.table)
   }
 
-  private func next(_ allowed: [String], _ work: TransientWork) throws -> Instant? {
-    var moments = try work.rows(
+  private func next(_ allowed: [String], _ moments: JobMoments, _ work: TransientWork) throws -> Instant? {
+    var found = try work.rows(
       """
-      SELECT min(run_at) FROM job WHERE tenant = \(work.tenant) AND state = 'waiting' AND kind IN (\(SQL(list: allowed)))
+      SELECT min(\(moments.due)) FROM job WHERE tenant = \(work.tenant) AND state = 'waiting'
+      AND kind IN (\(SQL(list: allowed)))
       """
     ).compactMap { $0.first?.integer }
-    moments += try JobQueue.upkeep(work.tenant) { try work.rows($0) }
-    return moments.min().map(Instant.init(milliseconds:))
+    found += try JobQueue.upkeep(work.tenant) { try work.rows($0) }
+    return found.min().map(Instant.init(milliseconds:))
   }
 
   /// When leases run out and when what has ended is to be cleared away, in milliseconds.
@@ -122,13 +122,14 @@ struct JobQueue: Sendable {
     ].compactMap(\.self)
   }
 
-  /// The same from outside, for a tenant that is not open: when to look into its queue first. A job that runs there is due at once:
-  /// its process is no more.
-  static func due(_ peek: Peek, now: Instant) throws -> Instant? {
-    let waiting = try peek.rows("SELECT min(run_at) FROM job WHERE tenant = \(peek.tenant) AND state = 'waiting'")
+  /// The same from outside, for a tenant that is not open: when to look into its queue first. A job that runs in a database that
+  /// this process has to itself is due at once: whoever ran it is no more.
+  static func due(_ peek: Peek, now: Instant, isShared: Bool) throws -> Instant? {
+    let due = JobMoments(now: now).due
+    let waiting = try peek.rows("SELECT min(\(due)) FROM job WHERE tenant = \(peek.tenant) AND state = 'waiting'")
     let running = try peek.rows("SELECT 1 FROM job WHERE tenant = \(peek.tenant) AND state = 'running' LIMIT 1")
     var moments = waiting.compactMap { $0.first?.integer }
-    if !running.isEmpty { moments.append(now.milliseconds) }
+    if !running.isEmpty, !isShared { moments.append(now.milliseconds) }
     moments += try upkeep(peek.tenant) { try peek.rows($0) }
     return moments.min().map(Instant.init(milliseconds:))
   }
@@ -144,6 +145,7 @@ struct JobQueue: Sendable {
 
   /// Nothing happens if the job is no longer this run's, or ended with its effect.
   func conclude(_ claim: Claim, _ outcome: Outcome) async throws {
+    let now = ledger.clock.now
     try await ledger.writeTransient(claim.tenant) { work in
       switch outcome {
       case .done:
@@ -153,9 +155,9 @@ struct JobQueue: Sendable {
           finished_at = \(work.now) WHERE tenant = \(claim.tenant) AND id = \(claim.id) AND lease = \(claim.lease)
           """, on: JobTable.table)
       case .interrupted:
-        try work.run(waiting(claim, attempts: claim.attempt - 1, at: work.now, code: nil), on: JobTable.table)
+        try work.run(waiting(claim, attempts: claim.attempt - 1, at: now, code: nil), on: JobTable.table)
       case .failed(let code) where claim.attempt < claim.kind.maximumAttempts:
-        let again = work.now.adding(seconds: retrySeconds(afterAttempt: claim.attempt))
+        let again = now.adding(seconds: retrySeconds(afterAttempt: claim.attempt))
         try work.run(waiting(claim, attempts: claim.attempt, at: again, code: code), on: JobTable.table)
       case .failed(let code):
         try work.run(

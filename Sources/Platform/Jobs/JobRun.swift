@@ -32,7 +32,7 @@ package struct JobRun: Sendable {
   package func hold(in work: Work) throws {
     let held = try work.run(
       """
-      UPDATE job SET lease_until = \(work.now.adding(seconds: leaseSeconds))
+      UPDATE job SET lease_until = \(services.now.adding(seconds: leaseSeconds))
       WHERE tenant = \(tenant) AND id = \(id) AND lease = \(lease) AND state = 'running'
       """, on: JobTable.table)
     guard held == 1 else { throw JobLost() }
@@ -47,7 +47,8 @@ package struct JobRun: Sendable {
     try await services.ledger.writeTransient(tenant) { [self] work in
       let held = try work.run(
         """
-        UPDATE job SET progress = \(done), progress_total = \(total), lease_until = \(work.now.adding(seconds: leaseSeconds))
+        UPDATE job SET progress = \(done), progress_total = \(total),
+        lease_until = \(services.now.adding(seconds: leaseSeconds))
         WHERE tenant = \(tenant) AND id = \(id) AND lease = \(lease) AND state = 'running'
         """, on: JobTable.table)
       guard held == 1 else { throw JobLost() }
@@ -70,7 +71,7 @@ package struct JobRun: Sendable {
     try await services.ledger.writeTransient(tenant) { [self] work in
       try work.run(
         """
-        UPDATE job SET lease_until = \(work.now.adding(seconds: leaseSeconds))
+        UPDATE job SET lease_until = \(services.now.adding(seconds: leaseSeconds))
         WHERE tenant = \(tenant) AND id = \(id) AND lease = \(lease) AND state = 'running'
         """, on: JobTable.table) == 1
     }

@@ -1,19 +1,17 @@
 import Kernel
 import Ledger
 import Logging
-import Synchronization
 
 /// Runs the jobs of all tenants in this process: whose turn it is, how many at once, and what becomes of a run.
 ///
 /// Tenants take turns, so that one with a thousand jobs does not keep another's from beginning. Nothing is polled: `JobBoard` knows
-/// when each tenant is due, and a commit that enqueues wakes the runner. Who owns what: the actor owns the slots and the plan;
-/// the queue in the tenant's database owns which run has a job.
+/// when each tenant is due, and a commit that enqueues wakes the runner. Only where several servers share a database is it asked every
+/// few seconds for what another one left: `JobRounds`. Who owns what: the actor owns the slots and the plan; the queue in the tenant's
+/// database owns which run has a job.
 package actor JobRunner {
   /// Runs at once, in all and in one tenant.
   package static let maximumRuns = 8
   package static let maximumRunsPerTenant = 2
-  /// A run that takes longer is ended and counts as failed.
-  static let longestRunSeconds = 6 * 3_600
   static let longestSleepSeconds = 30.0
   /// A tenant whose queue cannot be read is looked at again after this long.
   static let troubleSeconds = 60
@@ -24,9 +22,12 @@ package actor JobRunner {
   private let services: Services
   private let queue: JobQueue
   private let plan: JobPlan
+  private var rounds = JobRounds()
   private let logger: Logger
   private var running: [TenantID: Int] = [:]
   private var slotsTaken = 0
+  /// What the clock said last.
+  private var seen: Instant
   private var runs: [JobID: Task<Void, Never>] = [:]
   private var board: JobBoard { services.jobs.board }
 
@@ -37,6 +38,7 @@ package actor JobRunner {
     queue = JobQueue(
       ledger: services.ledger, kinds: services.jobs.kinds, life: JobID.make(at: services.now).text, jitter: jitter)
     plan = JobPlan(services: services, logger: logger)
+    seen = services.now
     services.jobs.open { [weak self] tenant in try await self?.serve(tenant) ?? 0 }
   }
 
@@ -47,7 +49,9 @@ package actor JobRunner {
     await withTaskGroup(of: Void.self) { group in
       group.addTask { await self.plan.scan() }
       while !Task.isCancelled {
+        await minded()
         await plan.enqueueDue(now: services.now)
+        await lookAround()
         while let claim = await nextClaim() { start(claim) }
         await board.wait(seconds: await secondsToSleep())
       }
@@ -57,9 +61,19 @@ package actor JobRunner {
     for run in runs.values { await run.value }
   }
 
+  /// A clock that was set back makes what is kept here moments of the future: then everything is looked at again.
+  private func minded() async {
+    let now = services.now
+    defer { seen = now }
+    guard now < seen else { return }
+    board.lookAgain()
+    rounds = JobRounds()
+    await plan.lookAgain()
+  }
+
   private func secondsToSleep() async -> Double {
     let due = slotsTaken >= JobRunner.maximumRuns ? nil : board.next { isAdmitted($0) }
-    let moments = [due, await plan.next].compactMap(\.self)
+    let moments = [due, await plan.next, services.ledger.isShared ? rounds.next : nil].compactMap(\.self)
     guard let next = moments.min() else { return JobRunner.longestSleepSeconds }
     let seconds = Double(next.milliseconds - services.now.milliseconds) / 1_000
     return min(max(seconds, 0.01), JobRunner.longestSleepSeconds)
@@ -80,11 +94,24 @@ package actor JobRunner {
     return nil
   }
 
+  /// Asks the database that other servers use too which tenants are due.
+  private func lookAround() async {
+    guard services.ledger.isShared, rounds.begin(at: services.now) else { return }
+    do {
+      let due = try await services.ledger.dueTenants(now: services.now)
+      for (tenant, moment) in rounds.news(due, at: services.now) { board.note(tenant, due: moment) }
+    } catch {
+      logger.error(
+        "the queues of jobs cannot be asked for", metadata: ["error": .string(String(reflecting: type(of: error)))])
+    }
+  }
+
   private func look(_ tenant: TenantID) async -> JobQueue.Claim? {
     let notes = board.notes(of: tenant)
     do {
       let look = try await queue.claim(tenant)
       board.replace(tenant, due: look.next, readAt: notes)
+      if look.claim == nil { rounds.foundNothing(tenant, at: services.now) }
       return look.claim
     } catch {
       board.replace(tenant, due: services.now.adding(seconds: JobRunner.troubleSeconds), readAt: notes)
@@ -117,7 +144,9 @@ package actor JobRunner {
   @discardableResult
   package func step() async -> Int {
     if await !plan.isComplete { await plan.scan() }
+    await minded()
     await plan.enqueueDue(now: services.now)
+    await lookAround()
     var claims: [JobQueue.Claim] = []
     while let claim = await nextClaim() { claims.append(claim) }
     for claim in claims { start(claim) }
@@ -147,35 +176,23 @@ package actor JobRunner {
       services: services, tenant: claim.tenant, id: claim.id, kind: claim.kind.name, payload: claim.payload,
       attempt: claim.attempt, lease: claim.lease, leaseSeconds: claim.kind.leaseSeconds,
       stopsWhenFrozen: claim.kind.stopsWhenFrozen)
-    let isOverdue = Mutex(false)
+    let pulse = JobPulse(run)
     let body = Task { try await claim.kind.run(run) }
     let heart = Task {
-      await JobRunner.beat(run) {
-        isOverdue.withLock { $0 = true }
-      }
+      await pulse.beat()
+      if !Task.isCancelled { body.cancel() }
+    }
+    let watch = Task {
+      await pulse.watch()
       if !Task.isCancelled { body.cancel() }
     }
     let result = await withTaskCancellationHandler(operation: { await body.result }, onCancel: { body.cancel() })
     heart.cancel()
-    guard let outcome = outcome(of: result, claim, isOverdue: isOverdue.withLock { $0 }) else { return }
+    watch.cancel()
+    guard let outcome = outcome(of: result, claim, isOverdue: pulse.isOverdue) else { return }
     do { try await queue.conclude(claim, outcome) } catch {
       logger.error("the end of a job was not noted", metadata: ["kind": .string(claim.kind.name)])
     }
-  }
-
-  /// Renews the lease while the run lives. Returns when the run must end: the job was cancelled, the tenant was frozen, or it took
-  /// too long (`onOverdue`).
-  private static func beat(_ run: JobRun, onOverdue: () -> Void) async {
-    let pause = max(1, run.leaseSeconds / 3)
-    var seconds = 0
-    while seconds < longestRunSeconds {
-      do { try await Task.sleep(for: .seconds(pause)) } catch { return }
-      seconds += pause
-      // A write that fails is tried again at the next beat; if none comes through, the lease ends by itself.
-      if let isHeld = try? await run.renew(), !isHeld { return }
-      if run.stopsWhenFrozen, (try? await run.services.freezes.isFrozen(run.tenant)) == true { return }
-    }
-    onOverdue()
   }
 
   /// Nil if the job is somebody else's by now.

@@ -11,9 +11,11 @@ package final class Jobs: Sendable {
 
   package let kinds: [String: JobKind]
   let board = JobBoard()
+  private let clock: any StewardClock
   private let server = Mutex<(@Sendable (TenantID) async throws -> Int)?>(nil)
 
-  package init(_ kinds: [JobKind]) throws {
+  package init(_ kinds: [JobKind], clock: any StewardClock) throws {
+    self.clock = clock
     self.kinds = Dictionary(kinds.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     guard self.kinds.count == kinds.count else { throw Problem(.internal, "Two kinds of jobs have one name.") }
   }
@@ -24,10 +26,10 @@ package final class Jobs: Sendable {
   package func enqueue(
     _ kind: String, _ payload: JSON = [:], uniqueKey: String? = nil, at runAt: Instant? = nil, in work: Work
   ) throws -> Bool {
-    let due = runAt ?? work.now
-    let statement = try insertion(kind, payload, uniqueKey, at: due, tenant: work.tenant, now: work.now)
+    let statement = try insertion(
+      kind, payload, uniqueKey, delay: runAt.map { $0.milliseconds - work.now.milliseconds }, tenant: work.tenant)
     guard try work.run(statement, on: JobTable.table) > 0 else { return false }
-    work.afterCommit { [board, tenant = work.tenant] in board.note(tenant, due: due) }
+    work.afterCommit { [board, tenant = work.tenant] in board.note(tenant, due: JobBoard.atOnce) }
     return true
   }
 
@@ -36,16 +38,19 @@ package final class Jobs: Sendable {
   package func enqueue(
     _ kind: String, _ payload: JSON = [:], uniqueKey: String? = nil, at runAt: Instant? = nil, in work: TransientWork
   ) throws -> Bool {
-    let due = runAt ?? work.now
-    let statement = try insertion(kind, payload, uniqueKey, at: due, tenant: work.tenant, now: work.now)
+    let statement = try insertion(
+      kind, payload, uniqueKey, delay: runAt.map { $0.milliseconds - work.now.milliseconds }, tenant: work.tenant)
     guard try work.run(statement, on: JobTable.table) > 0 else { return false }
-    work.afterCommit { [board, tenant = work.tenant] in board.note(tenant, due: due) }
+    work.afterCommit { [board, tenant = work.tenant] in board.note(tenant, due: JobBoard.atOnce) }
     return true
   }
 
+  /// `delay` in milliseconds from now, by the clock.
   private func insertion(
-    _ kind: String, _ payload: JSON, _ uniqueKey: String?, at runAt: Instant, tenant: TenantID, now: Instant
+    _ kind: String, _ payload: JSON, _ uniqueKey: String?, delay: Int64?, tenant: TenantID
   ) throws -> SQL {
+    let now = clock.now
+    let runAt = Instant(milliseconds: now.milliseconds + max(0, delay ?? 0))
     guard kinds[kind] != nil else { throw Problem(.internal, "There is no such kind of job.", detail: kind) }
     let text = payload.text
     guard text.utf8.count <= Jobs.maximumPayloadBytes, (uniqueKey ?? "").utf8.count <= Jobs.maximumUniqueKeyBytes else {
@@ -122,11 +127,11 @@ extension Jobs {
   package func retry(_ id: JobID, in work: Work) throws {
     let retried = try work.run(
       """
-      UPDATE job SET state = 'waiting', attempts = 0, run_at = \(work.now), finished_at = NULL, progress = NULL,
+      UPDATE job SET state = 'waiting', attempts = 0, run_at = \(clock.now), finished_at = NULL, progress = NULL,
       progress_total = NULL WHERE tenant = \(work.tenant) AND id = \(id) AND state = 'dead'
       """, on: JobTable.table)
     guard retried == 1 else { throw try refusal(id, "Only a job that was given up can be tried again.", work) }
-    work.afterCommit { [board, tenant = work.tenant, now = work.now] in board.note(tenant, due: now) }
+    work.afterCommit { [board, tenant = work.tenant] in board.note(tenant, due: JobBoard.atOnce) }
   }
 
   private func refusal(_ id: JobID, _ message: String, _ work: Work) throws -> Problem {

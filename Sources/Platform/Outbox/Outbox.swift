@@ -13,8 +13,9 @@ import Web
 ///                                       └──────────────┴──→  unknown     sent once more, marked as possibly repeated
 ///
 /// `sending`, with the number of the attempt, is on the record before the mail server hears a word, and the outcome after it.
-/// A process that ends in between leaves `sending` behind; nobody else makes attempts (one process has a data directory), so
-/// `tend` knows it for what it is. Thus no message is lost, and none is sent twice without saying so.
+/// A process that ends in between leaves `sending` behind. Where nobody else makes attempts (one process has the data directory),
+/// `tend` knows it for what it is; where several servers share a database, the attempt's job says who has it, and whoever takes the
+/// job over sends once more. Thus no message is lost, and none is sent twice without saying so.
 package final class Outbox: Sendable {
   /// Messages that one run of `tend` looks at, in a tenant.
   static let largestRound = 500
@@ -144,8 +145,10 @@ package final class Outbox: Sendable {
     let outcome = await transport.deliver(mail, under: begun)
     return try await ledger.write(mail.tenant, Act("egress.result", on: object, by: .system("outbox"))) { [self] work in
       guard var message = try work.find(MessageRecord.self, mail.id) else { throw Problem.notFound }
-      Outbox.settle(&message, outcome, at: work.now)
       try begun?.finish(outcome.disclosed, in: work)
+      // Another server took the job over meanwhile: what becomes of the message is up to its attempt.
+      guard message.attempts == mail.attempt else { return message.state }
+      Outbox.settle(&message, outcome, at: work.now)
       if !message.state.isFinished, message.state != .held { try enqueue(message, in: work) }
       try work.update(message)
       return message.state

@@ -5,8 +5,12 @@ import Synchronization
 
 /// Looks after messages that nobody works on: after a restart, a restore, a lost job, a change of what holds them up.
 extension Outbox {
-  /// A round in every tenant; at start, when no attempt can be underway. A tenant that cannot be opened keeps nobody else waiting.
+  /// How old a disclosure of a shared database is when whoever began it has surely ended: no attempt takes so long.
+  static let longestAttemptSeconds = 600
+
+  /// A round in every tenant; at start, when no attempt of this process can be underway. A tenant that cannot be opened keeps nobody else waiting.
   package func recover() async throws {
+    try await ledger.refreshTenants()
     for tenant in ledger.tenants {
       try Task.checkCancellation()
       guard (try? ledger.peek(tenant.id, Outbox.needsTending)) ?? true else { continue }
@@ -31,15 +35,18 @@ extension Outbox {
     let unfinished = try await unfinished(tenant)
     let kept = try await kept(unfinished, tenant, at: now)
     let old = try await withOldTexts(tenant, at: now)
-    guard !kept.isEmpty || !old.isEmpty else { return 0 }
+    let hasLeft = try await hasLeftDisclosures(tenant, at: now)
+    guard !kept.isEmpty || !old.isEmpty || hasLeft else { return 0 }
     let act = Act("outbox.tend", on: ObjectRef("tenant", tenant), by: .system("outbox"))
     return try await ledger.write(tenant, act) { [self] work in
       var count = 0
       for seen in kept where !underway.withLock({ $0.contains(seen.id) }) {
         guard let message = try? Outbox.unchanged(seen, in: work) else { continue }
+        if message.state == .sending, try isWithJob(message, work) { continue }
         try moveOn(message, in: work)
         count += 1
       }
+      if hasLeft { try closeDisclosures(in: work) }
       for key in old { count += try removeTexts(key, in: work) }
       return count
     }.value
@@ -58,11 +65,13 @@ extension Outbox {
     _ messages: [MessageRecord], _ tenant: TenantID, at now: Instant
   ) async throws -> [MessageRecord] {
     let asked = try await jobKeys(tenant)
+    let withJob = ledger.isShared ? Set(asked.compactMap { $0.split(separator: "/").first.map(String.init) }) : []
     var kept: [MessageRecord] = []
     // One refusal by the gate stands for all messages of a purpose, so that a held tenant does not write an entry each round.
     var admitted: [String: Bool] = [:]
     for message in messages where !underway.withLock({ $0.contains(message.id) }) {
       let isTooOld = message.createdAt.adding(seconds: MessageRecord.retentionSeconds) <= now
+      if message.state == .sending, withJob.contains(message.key) { continue }
       if message.state == .sending || message.isOver(at: now) || isTooOld {
         kept.append(message)
       } else if message.state == .held {
@@ -94,6 +103,17 @@ extension Outbox {
     }
   }
 
+  /// Whether the attempt is another server's, or whoever takes its job over will make it again. `/` ends the id in the job's key.
+  private func isWithJob(_ message: MessageRecord, _ reader: Reader) throws -> Bool {
+    guard ledger.isShared else { return false }
+    return try !reader.rows(
+      """
+      SELECT 1 FROM job WHERE tenant = \(reader.tenant) AND kind = \(OutboxJobs.send)
+      AND unique_key >= \(message.key + "/") AND unique_key < \(message.key + "0") LIMIT 1
+      """
+    ).isEmpty
+  }
+
   private func moveOn(_ seen: MessageRecord, in work: Work) throws {
     var message = seen
     let isTooOld = message.createdAt.adding(seconds: MessageRecord.retentionSeconds) <= work.now
@@ -101,7 +121,7 @@ extension Outbox {
       // Nobody makes this attempt any more, and nobody saw its end.
       message.isRepeat = true
       message.move(to: .unknown, .interrupted, at: work.now)
-      try closeDisclosure(in: work)
+      try closeDisclosures(in: work)
     }
     if message.isOver(at: work.now) || isTooOld {
       message.move(to: .failed, isTooOld ? .gaveUp : .expired, said: message.said, at: work.now)
@@ -112,13 +132,31 @@ extension Outbox {
     try work.update(message)
   }
 
-  /// Disclosures whose end nobody saw. No other attempt than the ones underway can be meant by a row that is still open.
-  private func closeDisclosure(in work: Work) throws {
-    guard underway.withLock({ $0.isEmpty }) else { return }
-    for var record in try work.fetch(DisclosureRecord.self, "AND outcome = 'begun' AND module = 'mail'") {
+  /// Disclosures whose end nobody saw. Where nobody else makes attempts, no other than the ones underway can be meant by a row that
+  /// is still open; where others do, only age tells.
+  private func closeDisclosures(in work: Work) throws {
+    guard ledger.isShared || underway.withLock({ $0.isEmpty }) else { return }
+    let latest = work.now.adding(seconds: ledger.isShared ? -Outbox.longestAttemptSeconds : 0)
+    let open = try work.fetch(
+      DisclosureRecord.self, "AND outcome = 'begun' AND module = 'mail' AND begun_at <= \(latest)")
+    for var record in open {
       record.outcome = .unknown
       record.endedAt = work.now
       try work.update(record)
+    }
+  }
+
+  /// Whether there are some that another server's end left open, and whose message went on with its job.
+  private func hasLeftDisclosures(_ tenant: TenantID, at now: Instant) async throws -> Bool {
+    guard ledger.isShared else { return false }
+    let latest = now.adding(seconds: -Outbox.longestAttemptSeconds)
+    return try await ledger.read(tenant) { reader in
+      try !reader.rows(
+        """
+        SELECT 1 FROM egress_disclosure WHERE tenant = \(tenant) AND outcome = 'begun' AND module = 'mail'
+        AND begun_at <= \(latest) LIMIT 1
+        """
+      ).isEmpty
     }
   }
 
@@ -164,7 +202,7 @@ extension Outbox {
       try enqueue(message, in: work)
       try work.run(
         """
-        UPDATE job SET run_at = \(work.now) WHERE tenant = \(tenant) AND kind = \(OutboxJobs.send)
+        UPDATE job SET run_at = \(ledger.clock.now) WHERE tenant = \(tenant) AND kind = \(OutboxJobs.send)
         AND unique_key = \(Outbox.jobKey(message)) AND state = 'waiting'
         """, on: JobTable.table)
       try work.update(message)
