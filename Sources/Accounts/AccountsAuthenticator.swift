@@ -31,8 +31,10 @@ package final class AccountsAuthenticator: Authenticator {
   package func visitor(_ credential: PresentedCredential, now: Instant) async throws -> Visitor? {
     switch credential {
     case .bearer(let text):
+      let name = name(text)
+      if let known = try await known(name) { return known.session == nil ? known.visitor : nil }
       guard let token = CredentialText<Token>(text, prefix: tokenPrefix) else { return nil }
-      return try await visitor(name(text), token.tenant) { try self.open(token, $0) }?.visitor
+      return try await visitor(name, token.tenant) { try self.open(token, $0) }?.visitor
     case .sessionCookie(let text):
       guard let session = CredentialText<Session>(text) else { return nil }
       guard let found = try await visitor(name(text), session.tenant, { try self.open(session, $0) }),
@@ -40,6 +42,15 @@ package final class AccountsAuthenticator: Authenticator {
       else { return nil }
       return found.visitor
     }
+  }
+
+  /// What is kept under the digest of a credential and still holds; then nothing of the credential has to be read.
+  private func known(_ name: Digest) async throws -> Kept? {
+    guard let kept = kept.withLock({ $0[name] }) else { return nil }
+    let tenant = kept.visitor.principal.tenant
+    guard accounts.ledger.tenant(tenant) != nil else { return nil }
+    let version = try await accounts.ledger.version(tenant, tables: AccountsSchema.tablesOfPrincipals)
+    return kept.version == version ? kept : nil
   }
 
   private func name(_ text: String) -> Digest { Digest(sha256: Array(text.utf8)) }
@@ -55,7 +66,7 @@ package final class AccountsAuthenticator: Authenticator {
   private func visitor(
     _ name: Digest, _ tenant: TenantID, _ open: @escaping @Sendable (Reader) throws -> Opened?
   ) async throws -> Kept? {
-    guard accounts.ledger.tenant(tenant) != nil else { return nil }
+    guard try await accounts.ledger.find(tenant) != nil else { return nil }
     // The version is taken before reading: what changes in between makes the kept value stale, never too fresh.
     let version = try await accounts.ledger.version(tenant, tables: AccountsSchema.tablesOfPrincipals)
     if let kept = kept.withLock({ $0[name] }), kept.version == version { return kept }
@@ -96,8 +107,11 @@ package final class AccountsAuthenticator: Authenticator {
 
   private func isLive(_ record: SessionRecord, _ tenant: TenantID, now: Instant) async throws -> Bool {
     guard now < record.createdAt.adding(seconds: SessionRecord.absoluteSeconds) else { return false }
-    let use = try await lastUse(record, tenant)
-    guard now < use.used.adding(seconds: SessionRecord.idleSeconds) else { return false }
+    // Begun when the clock was far ahead: it would last until the clock is there again.
+    guard record.createdAt < now.adding(seconds: SessionRecord.absoluteSeconds) else { return false }
+    guard let use = try await lastUse(record, tenant, after: now.adding(seconds: -SessionRecord.idleSeconds)) else {
+      return false
+    }
     let isDue = now >= use.written.adding(seconds: AccountsAuthenticator.useGranularitySeconds)
     lastUses.withLock { uses in
       if uses.count >= AccountsAuthenticator.maximumKept { uses.removeAll(keepingCapacity: true) }
@@ -106,17 +120,29 @@ package final class AccountsAuthenticator: Authenticator {
     if isDue {
       try await accounts.ledger.writeTransient(
         tenant,
-        ["INSERT OR REPLACE INTO session_use (tenant, session, used_at) VALUES (\(tenant), \(record.id), \(now))"])
+        [
+          """
+          INSERT INTO session_use (tenant, session, used_at) VALUES (\(tenant), \(record.id), \(now))
+          ON CONFLICT (tenant, session) DO UPDATE SET used_at = excluded.used_at
+          """
+        ])
     }
     return true
   }
 
-  private func lastUse(_ record: SessionRecord, _ tenant: TenantID) async throws -> (used: Instant, written: Instant) {
-    if let use = lastUses.withLock({ $0[record.id] }) { return use }
+  /// When the session was last used and when that was last written down, if it was later than `earliest`. Where several servers serve
+  /// a session, what this one remembers may be old; what is written down is at most `useGranularitySeconds` behind.
+  private func lastUse(
+    _ record: SessionRecord, _ tenant: TenantID, after earliest: Instant
+  ) async throws -> (used: Instant, written: Instant)? {
+    if let use = lastUses.withLock({ $0[record.id] }) {
+      if use.used > earliest { return use }
+      guard accounts.ledger.isShared else { return nil }
+    }
     let rows = try await accounts.ledger.read(tenant) { reader in
       try reader.rows("SELECT used_at FROM session_use WHERE tenant = \(tenant) AND session = \(record.id)")
     }
     let used = rows.first?.first?.integer.map(Instant.init(milliseconds:)) ?? record.createdAt
-    return (used, used)
+    return used > earliest ? (used, used) : nil
   }
 }

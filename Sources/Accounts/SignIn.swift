@@ -114,7 +114,9 @@ extension Accounts {
 
   /// Sets the first password and signs in; the link is used up.
   func completeSetup(_ text: String, password: String) async throws -> NewSession {
-    guard let link = CredentialText<SetupLink>(text), ledger.tenant(link.tenant) != nil else { throw Problem.notFound }
+    guard let link = CredentialText<SetupLink>(text), try await ledger.find(link.tenant) != nil else {
+      throw Problem.notFound
+    }
     let now = clock.now
     guard let person = try await ledger.read(link.tenant, { try Accounts.person(of: link, now: now, $0) }) else {
       throw Problem.notFound
@@ -137,7 +139,8 @@ extension Accounts {
   private static func person(of link: CredentialText<SetupLink>, now: Instant, _ reader: Reader) throws -> PersonRecord?
   {
     guard let record = try reader.find(SetupLinkRecord.self, link.id), link.matches(record.secretHash),
-      now < record.expiresAt, let person = try reader.find(PersonRecord.self, record.person), person.state != .disabled
+      now < record.expiresAt, record.expiresAt < now.adding(seconds: 2 * SetupLinkRecord.lifetimeSeconds),
+      let person = try reader.find(PersonRecord.self, record.person), person.state != .disabled
     else { return nil }
     return person
   }

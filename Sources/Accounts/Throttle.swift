@@ -44,6 +44,7 @@ final class Throttle: Sendable {
   func succeed(_ name: String) { counts.withLock { _ = $0.removeValue(forKey: name) } }
 
   private func isOver(_ count: Count, _ now: Instant) -> Bool {
-    now >= count.since.adding(seconds: Throttle.windowSeconds)
+    // A window of the future is of a clock that was set back since.
+    now >= count.since.adding(seconds: Throttle.windowSeconds) || now < count.since
   }
 }

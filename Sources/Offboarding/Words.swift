@@ -23,9 +23,14 @@ package enum Words {
     scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value)
   }
 
+  /// The property White_Space; looked up only beyond ASCII, where it has to be.
+  package static func isWhitespace(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.isASCII ? scalar == " " || (0x09...0x0d).contains(scalar.value) : scalar.properties.isWhitespace
+  }
+
   /// True if nothing of the text can be seen.
   package static func isBlank(_ text: String) -> Bool {
-    text.unicodeScalars.allSatisfy { isInvisible($0) || $0.properties.isWhitespace }
+    text.unicodeScalars.allSatisfy { isInvisible($0) || isWhitespace($0) }
   }
 
   /// A line feed, a tab, an escape: what has no place in a one-line field.
@@ -59,8 +64,8 @@ package enum Words {
   /// Without white space around it.
   package static func trimmed(_ text: some StringProtocol) -> String {
     let scalars = String(text).unicodeScalars
-    guard let first = scalars.firstIndex(where: { !$0.properties.isWhitespace }),
-      let last = scalars.lastIndex(where: { !$0.properties.isWhitespace })
+    guard let first = scalars.firstIndex(where: { !isWhitespace($0) }),
+      let last = scalars.lastIndex(where: { !isWhitespace($0) })
     else { return "" }
     return String(scalars[first...last])
   }

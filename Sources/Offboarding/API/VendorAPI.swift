@@ -9,17 +9,19 @@ struct VendorAPI: Sendable {
 
   var routes: [Route] {
     [
-      Route(.post, "/v1/vendors", access: .permission(.vendorsWrite), summary: "Add a vendor.", handler: create),
+      Route(.post, "/v1/vendors", access: .permission(.vendorsWrite), summary: "Add a vendor.", handler: create).brief,
       Route(
         .get, "/v1/vendors", access: .permission(.vendorsRead),
         summary: "List vendors, or those in which every word of q occurs.", handler: list),
       Route(
         .post, "/v1/vendors/import", access: .permission(.vendorsWrite), summary: "Import a vendor register as CSV.",
         bodyLimit: VendorRegister.Limit.bytes, timeoutSeconds: VendorAPI.importTimeoutSeconds, handler: importRegister),
-      Route(.get, "/v1/vendors/{id}", access: .permission(.vendorsRead), summary: "Read a vendor.", handler: read),
+      Route(.get, "/v1/vendors/{id}", access: .permission(.vendorsRead), summary: "Read a vendor.", handler: read)
+        .brief,
       Route(
         .patch, "/v1/vendors/{id}", access: .permission(.vendorsWrite), summary: "Change the members given.",
-        handler: change),
+        handler: change
+      ).brief,
     ]
   }
 

@@ -53,7 +53,7 @@ package struct CertificateDesk: Sendable {
       _ = try await cases.ledger.write(cases.tenant, act) { try $0.insert(record, subject: staged.subject) }
       return record
     } catch {
-      cases.ledger.discard(cases.tenant, staged)
+      await cases.ledger.discard(cases.tenant, staged)
       if let stored = try await cases.ledger.read(cases.tenant, { try $0.find(BundleRecord.self, certificate) }) {
         return stored
       }

@@ -37,7 +37,7 @@ package struct EvidenceDesk: Sendable {
     do {
       return try await adopt(staged, id, step, kind, claim)
     } catch {
-      cases.ledger.discard(cases.tenant, staged)
+      await cases.ledger.discard(cases.tenant, staged)
       throw error
     }
   }

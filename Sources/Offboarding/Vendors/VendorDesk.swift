@@ -15,9 +15,10 @@ package struct VendorDesk: Sendable {
   package func create(_ draft: VendorDraft) async throws -> Written<VendorRecord> {
     let details = try draft.applied(to: nil).mapError(\.problem).get()
     let record = VendorRecord(id: VendorID.make(at: ledger.clock.now), details: details)
+    let sealed = try await ledger.seal(record, for: tenant)
     return try await ledger.write(tenant, Act("vendor.create", on: ObjectRef("vendor", record.id), by: actor)) { work in
       try VendorRegistry.move(record.id, from: nil, to: details.registryID, work)
-      try work.insert(record)
+      try work.insert(sealed)
       return record
     }
   }

@@ -135,7 +135,7 @@ extension VendorDetails {
     }
     let host = lower.dropFirst(scheme.count).prefix { !"/?#".contains($0) }
     let isClean = text.unicodeScalars.allSatisfy {
-      !$0.properties.isWhitespace && !Words.isInvisible($0) && !"\"<>\\".unicodeScalars.contains($0)
+      !Words.isWhitespace($0) && !Words.isInvisible($0) && !"\"<>\\".unicodeScalars.contains($0)
     }
     guard isClean, !host.isEmpty, !host.contains("@"), host.first != ":" else {
       return "This is not a URL that a browser could open."

@@ -4,6 +4,11 @@ import Platform
 package struct VendorRecord: Sendable, Equatable {
   package let id: VendorID
   package var details: VendorDetails
+
+  package init(id: VendorID, details: VendorDetails) {
+    self.id = id
+    self.details = details
+  }
 }
 
 extension VendorRecord: Searchable {

@@ -1,8 +1,9 @@
 import Platform
 import Synchronization
 
-/// Says once a minute, in the log of the installation, that this process runs and can write. What is missing is a gap that nobody can
-/// fill in afterwards: times in a log only rise, and every entry is under the signature of its batch.
+/// Says once a minute, in the log of the installation, that it runs and can write. What is missing is a gap that nobody can fill in
+/// afterwards: times in a log only rise, and every entry is under the signature of its batch. Of several servers on one database one
+/// says so each minute, whichever has the job.
 ///
 /// An entry changes no row. Its object is the life of the process, so that a gap tells a restart from a standstill.
 final class Heartbeat: Sendable {
@@ -10,6 +11,8 @@ final class Heartbeat: Sendable {
   /// Beats further apart than this are a gap: two in a row are missing.
   static let gapSeconds = 150
   static let action = "heartbeat"
+  /// Beats that are read at once: a month of them, with what servers say when they begin.
+  static let mostRead = 2 * History.days * 86_400 / periodSeconds
 
   private let life = Mutex<ProcessID?>(nil)
   private let memory = Mutex(Memory())
@@ -65,22 +68,22 @@ final class Heartbeat: Sendable {
   func spans(_ services: Services) async throws -> [BeatSpan] {
     let tenant = try await services.tenants.system()
     let last = memory.withLock { $0.lastIndex }
-    let rows = try await services.ledger.read(tenant) { reader in
-      try reader.rows(
-        """
-        SELECT idx, time, object FROM log_entry INDEXED BY log_entry_by_action
-        WHERE tenant = \(tenant) AND action = \(Heartbeat.action) AND idx > \(last)
-        ORDER BY idx DESC LIMIT \(Int64(History.days * 86_400 / Heartbeat.periodSeconds))
-        """)
+    let oldest = services.now.adding(seconds: -History.days * 86_400)
+    let beats = try await services.ledger.read(tenant) { reader in
+      var filter = EntryFilter()
+      filter.action = Heartbeat.action
+      filter.since = last < 0 ? oldest : nil
+      filter.from = last + 1
+      filter.ascending = true
+      filter.limit = Heartbeat.mostRead
+      return try reader.entries(filter).map { (index: $0.index, time: $0.time, object: $0.object) }
     }
     return memory.withLock { memory in
-      for row in rows.reversed() {
-        guard let index = row[0].integer, let time = row[1].integer, let object = row[2].text, index > memory.lastIndex
-        else { continue }
-        memory.spans.add(Instant(milliseconds: time), by: object)
-        memory.lastIndex = index
+      for beat in beats where beat.index > memory.lastIndex {
+        guard let object = beat.object else { continue }
+        memory.spans.add(beat.time, by: object)
+        memory.lastIndex = beat.index
       }
-      let oldest = services.now.adding(seconds: -History.days * 86_400)
       memory.spans.removeAll { $0.last < oldest }
       return memory.spans
     }

@@ -43,9 +43,13 @@ struct History: Sendable, Equatable {
     self.now = now
     since = spans.first?.first
     last = spans.last?.last
+    let ends = Dictionary(spans.map { ($0.process, $0.last) }, uniquingKeysWith: max)
     var gaps = zip(spans, spans.dropFirst()).compactMap { before, after -> Gap? in
       guard after.first > before.last.adding(seconds: Heartbeat.gapSeconds) else { return nil }
-      return Gap(from: before.last, until: after.first, reason: History.reason(before, after, runs))
+      // Of several servers any may be heard after a silence of all.
+      let livesOn = ends[before.process].map { $0 > before.last } ?? false
+      return Gap(
+        from: before.last, until: after.first, reason: livesOn ? .silent : History.reason(before, after, runs))
     }
     if let last, now > last.adding(seconds: Heartbeat.gapSeconds) {
       gaps.append(Gap(from: last, until: now, reason: .now))

@@ -1,6 +1,7 @@
 import Platform
 
-/// How much waits, over all tenants that are open: jobs and messages by state, without a word on whose they are.
+/// How much waits, over all tenants that are open: jobs and messages by state, without a word on whose they are. Of several servers
+/// on one database each tells of the tenants it has open; what they tell must not be added up.
 enum QueueFigures {
   /// Tenants that are looked into for one answer; with more of them open the figures are of the first so many.
   static let mostTenants = 500

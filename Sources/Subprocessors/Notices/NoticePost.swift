@@ -14,16 +14,16 @@ struct NoticePost: Sendable {
   let actor: Actor
 
   /// Tenants that were there when it was announced; who comes later is given the list instead, and holds nobody up.
-  func audience(_ announced: Provider.Announced) -> [Concerned] {
+  func audience(_ announced: Provider.Announced) async throws -> [Concerned] {
     // The first ten characters of an id are the millisecond in which it was made.
-    registers.audience(of: realm).filter { $0.id.text.prefix(10) <= announced.id.text.prefix(10) }
+    try await registers.audience(of: realm).filter { $0.id.text.prefix(10) <= announced.id.text.prefix(10) }
   }
 
   /// Writes to every owner to whom no notice of this round is on its way or was sent. Answers how many messages that were.
   func post(_ provider: Provider) async throws -> Int {
     guard let announced = provider.announced else { return 0 }
     var posted = 0
-    for tenant in audience(announced) {
+    for tenant in try await audience(announced) {
       let owners = try await owners(of: tenant.id)
       let known = try await deliveries(announced, in: tenant.id)
       let due = owners.filter { owner in
@@ -84,7 +84,7 @@ struct NoticePost: Sendable {
 
   func standing(_ announced: Provider.Announced) async throws -> NoticeStanding {
     var standings: [NoticeStanding] = []
-    for tenant in audience(announced) {
+    for tenant in try await audience(announced) {
       standings.append(
         .of(
           tenant: tenant.slug, owners: try await owners(of: tenant.id).map(\.id),

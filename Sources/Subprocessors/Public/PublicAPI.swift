@@ -42,7 +42,7 @@ struct PublicAPI: Sendable {
       "own_places": JSON.texts(request.services.egress.ownPlaces.map { "\($0.host):\($0.port)" }.sorted()),
       "changes": .array(list.changes.map(PublicAPI.json)),
     ]
-    if let home = registers.home(of: .customers) {
+    if let home = try await registers.home(of: .customers) {
       let proof = ListProof(ledger: request.services.ledger, home: home)
       members["log"] = try await proof.head()
       if let from = request.query["from"] {
@@ -64,7 +64,8 @@ struct PublicAPI: Sendable {
   @Sendable private func receipt(_ request: Request) async throws -> Response {
     let id = request.parameters["id"]
     let list = try await PublicList.read(registers, now: request.now)
-    guard let home = registers.home(of: .customers), let shown = list.changes.first(where: { $0.change.id.text == id })
+    guard let home = try await registers.home(of: .customers),
+      let shown = list.changes.first(where: { $0.change.id.text == id })
     else { throw Problem.notFound }
     let receipt = try await request.services.ledger.receipt(home, index: shown.change.entry)
     return .bytes(receipt.encoded, type: "text/plain; charset=utf-8")

@@ -16,7 +16,7 @@ package struct Endpoint: Hashable, Sendable, Comparable, CustomStringConvertible
     if host.hasSuffix(".") { host.removeLast() }
     guard (1...Endpoint.maximumHostBytes).contains(host.utf8.count), (1...65_535).contains(port),
       host.utf8.allSatisfy({ "abcdefghijklmnopqrstuvwxyz0123456789.-:".utf8.contains($0) }),
-      !host.hasPrefix("."), !host.hasPrefix("-")
+      !host.hasPrefix("."), !host.hasSuffix("."), !host.hasPrefix("-")
     else { return nil }
     self.host = host
     self.port = port

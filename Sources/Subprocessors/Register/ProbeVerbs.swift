@@ -22,7 +22,7 @@ extension Register {
 
   /// Removes every entry with its notices and objections, so that the next run begins with nothing.
   package func clear() async throws {
-    for tenant in registers.audience(of: realm) {
+    for tenant in try await registers.audience(of: realm) {
       try checkProbe(tenant.id)
       let act = Act("subprocessor.probe", on: ObjectRef("tenant", tenant.id), by: actor)
       let isClean = try await services.ledger.read(tenant.id) { reader in try Register.rest(reader).isEmpty }

@@ -112,7 +112,7 @@ package struct Register: Sendable {
 
   /// Whether anybody uses the installation: an active person in a tenant, or an entry that a person made.
   private func hasCustomers() async throws -> Bool {
-    for tenant in registers.audience(of: realm) {
+    for tenant in try await registers.audience(of: realm) {
       if try await services.people.people(in: tenant.id).contains(where: \.isActive) { return true }
       let entries = try await services.ledger.read(tenant.id) { reader in
         try reader.rows(

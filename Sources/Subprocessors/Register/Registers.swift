@@ -38,31 +38,32 @@ package struct Registers: Sendable {
   }
 
   /// The tenant in which the register stands, if it has been made.
-  func home(of realm: Realm) -> TenantID? {
-    let slug = realm == .customers ? Tenants.systemSlug : probes.first
-    return slug.flatMap { ledger.tenant(slug: $0)?.id }
+  func home(of realm: Realm) async throws -> TenantID? {
+    guard let slug = realm == .customers ? Tenants.systemSlug : probes.first else { return nil }
+    return try await ledger.find(slug: slug)?.id
   }
 
   func madeHome(of realm: Realm) async throws -> TenantID {
-    if let home = home(of: realm) { return home }
+    if let home = try await home(of: realm) { return home }
     guard realm == .customers else { throw Problem(.unavailable, "The tenants of the checks are not there yet.") }
     return try await tenants.system()
   }
 
   /// Everybody whom the register concerns.
-  func audience(of realm: Realm) -> [Concerned] {
+  func audience(of realm: Realm) async throws -> [Concerned] {
+    try await ledger.refreshTenants()
     let entries =
       realm == .customers ? ledger.tenants.filter { !$0.isHidden } : probes.compactMap { ledger.tenant(slug: $0) }
     return entries.map { Concerned(id: $0.id, slug: $0.slug) }.sorted { $0.slug < $1.slug }
   }
 
   package func providers(in realm: Realm) async throws -> [Provider] {
-    guard let home = home(of: realm) else { return [] }
+    guard let home = try await home(of: realm) else { return [] }
     return try await ledger.view(Provider.self, home).rows
   }
 
   package func changes(in realm: Realm) async throws -> [RegisterChange] {
-    guard let home = home(of: realm) else { return [] }
+    guard let home = try await home(of: realm) else { return [] }
     return try await ledger.view(RegisterChange.self, home).rows
   }
 

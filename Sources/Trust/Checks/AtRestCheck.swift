@@ -14,8 +14,11 @@ enum AtRestCheck {
     let installation = probe.services.ledger.installation
     var scan = FileScan(since: probe.startedAt, words: markers.all, control: markers.vendor)
     try scan.directory(installation.directory)
-    try scan.directory(installation.keyStore.directory)
+    try scan.keys(installation.keyStore, of: probe.first.id)
     try hold(scan.found.isEmpty, "A marker was found in the clear in \(scan.found.count) of \(scan.files) files.")
+    if installation.isShared {
+      throw Hindered(reason: "The data lies in a PostgreSQL database, into whose files this check cannot look.")
+    }
     guard scan.sawControl else {
       throw Hindered(reason: "The search did not find what stands in the clear, so it proves nothing.")
     }

@@ -32,9 +32,12 @@ enum VolumeAndBackupCheck {
     let installation = probe.services.ledger.installation
     var scan = FileScan(since: probe.startedAt, words: markers.all, control: markers.vendor)
     try scan.directory(installation.directory)
-    try scan.directory(installation.keyStore.directory)
+    try scan.keys(installation.keyStore, of: probe.first.id)
     try hold(
       scan.found.isEmpty, "A marker lies in the clear in \(scan.found.count) of \(scan.files) files on the volumes.")
+    if installation.isShared {
+      throw Hindered(reason: "The data lies in a PostgreSQL database, into whose files this check cannot look.")
+    }
     guard scan.sawControl else {
       throw Hindered(reason: "The search did not find what stands in the clear, so it proves nothing.")
     }

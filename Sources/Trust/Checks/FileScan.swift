@@ -1,3 +1,4 @@
+import Custody
 import Glibc
 import Platform
 
@@ -62,6 +63,16 @@ struct FileScan {
     // Two seconds of grace for clocks of file systems.
     case S_IFREG where Int64(status.st_mtim.tv_sec) >= since.milliseconds / 1_000 - 2: try file(path)
     default: break
+    }
+  }
+
+  /// The key store: its directory, or of a database the files of one tenant, which is where a marker of that tenant would get to.
+  mutating func keys(_ store: KeyStore, of tenant: TenantID) throws {
+    if let path = store.directory { return try directory(path) }
+    for (name, bytes) in try store.files(of: tenant) {
+      files += 1
+      self.bytes += Int64(bytes.count)
+      if needles.contains(where: { SearchText.contains(bytes, $0) }) { found.append(name) }
     }
   }
 

@@ -30,9 +30,14 @@ actor ProbeTenants {
   /// RFC 2606: nobody gets mail there.
   private static let domain = "probe.invalid"
 
-  private var tokens: [PersonID: String] = [:]
-  /// Ids of the tokens in use; all others of the probe tenants were left behind by a run that did not come to its end.
-  private var tokenIDs: Set<String> = []
+  private struct Held {
+    let text: String
+    let id: String
+  }
+
+  /// The tokens in use; all others of the probe tenants were left behind by a run that did not come to its end, or by another server,
+  /// which does the same with these: one proves at a time.
+  private var tokens: [PersonID: Held] = [:]
 
   func open(_ environment: ProbeEnvironment) async throws -> (first: ProbeTenant, second: ProbeTenant) {
     (try await tenant(ProbeTenants.firstSlug, environment), try await tenant(ProbeTenants.secondSlug, environment))
@@ -41,7 +46,7 @@ actor ProbeTenants {
   private func tenant(_ slug: String, _ environment: ProbeEnvironment) async throws -> ProbeTenant {
     let services = environment.services
     let id: TenantID
-    if let known = services.ledger.tenant(slug: slug) {
+    if let known = try await services.ledger.find(slug: slug) {
       id = known.id
     } else {
       id = try await services.tenants.create(slug: slug, name: slug, isHidden: true, by: .system("probe")).id
@@ -56,10 +61,19 @@ actor ProbeTenants {
       id: id, slug: slug, owner: try await person("owner", [.owner]), manager: try await person("manager", [.manager]),
       member: try await person("member", [.member]), auditor: try await person("auditor", [.auditor]),
       nobody: try await person("nobody", []))
-    for left in try await liveTokens(id, services).subtracting(tokenIDs).sorted() {
+    for left in try await liveTokens(id, services).subtracting(tokens.values.map(\.id)).sorted() {
       _ = try await tenant.owner.caller.send(.post, "/v1/tokens/\(left)/revoke")
     }
     return tenant
+  }
+
+  private func token(of person: PersonID, in tenant: TenantID, _ services: Services) async throws -> String {
+    let before = try await liveTokens(tenant, services)
+    if let held = tokens[person], before.contains(held.id) { return held.text }
+    let text = try await services.people.issueToken(tenant, for: person, label: "probe", by: .system("probe"))
+    let made = try await liveTokens(tenant, services).subtracting(before)
+    tokens[person] = made.first.map { Held(text: text, id: $0) }
+    return text
   }
 
   private func liveTokens(_ tenant: TenantID, _ services: Services) async throws -> Set<String> {
@@ -80,15 +94,7 @@ actor ProbeTenants {
     } else {
       id = try await people.enrol(tenant, name: "Probe \(name)", email: email, roles: roles, by: .system("probe"))
     }
-    let token: String
-    if let held = tokens[id] {
-      token = held
-    } else {
-      let before = try await liveTokens(tenant, environment.services)
-      token = try await people.issueToken(tenant, for: id, label: "probe", by: .system("probe"))
-      tokens[id] = token
-      tokenIDs.formUnion(try await liveTokens(tenant, environment.services).subtracting(before))
-    }
+    let token = try await self.token(of: id, in: tenant, environment.services)
     return ProbePerson(
       id: id, roles: roles, caller: Caller(send: environment.send, credential: .token(token)), token: token)
   }

@@ -64,7 +64,7 @@ struct BadgeShelf: Sendable {
   }
 
   func published(now: Instant) async throws -> [Badge] {
-    guard let tenant = results.services.ledger.tenant(slug: Tenants.systemSlug) else { return [] }
+    guard let tenant = try await results.services.ledger.find(slug: Tenants.systemSlug) else { return [] }
     return try await results.services.ledger.view(Badge.self, tenant.id).rows.filter { $0.report.validUntil > now }
   }
 }

@@ -8,7 +8,7 @@ struct ResultStore: Sendable {
 
   /// The last result of each promise that has one. Empty before the first run.
   func all() async throws -> [String: CheckResult] {
-    guard let tenant = services.ledger.tenant(slug: Tenants.systemSlug) else { return [:] }
+    guard let tenant = try await services.ledger.find(slug: Tenants.systemSlug) else { return [:] }
     let rows = try await services.ledger.view(PromiseResult.self, tenant.id).rows
     return Dictionary(rows.map { ($0.key, $0.result) }, uniquingKeysWith: { _, last in last })
   }
