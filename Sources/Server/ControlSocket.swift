@@ -6,7 +6,8 @@ import Synchronization
 
 /// The local socket `DIR/steward.sock` (mode 0600) through which commands beside a running server ask it: one JSON object in, one out.
 ///
-/// Whoever can open it can also read the data directory; it needs no other credential.
+/// Whoever can open it can also read the data directory; it needs no other credential. Of several servers that share a directory one
+/// has the socket, and the next takes it over when that one ends.
 struct ControlSocket: Service {
   /// Bytes of one request.
   static let maximumRequestBytes = 1 << 16
@@ -17,7 +18,11 @@ struct ControlSocket: Service {
 
   static func path(in dataDirectory: String) -> String { dataDirectory + "/steward.sock" }
 
+  private static let secondsBetweenTries = 2
+
   func run() async throws {
+    guard let turn = try await turn() else { return }
+    defer { close(turn) }
     let descriptor = try UnixSocket.listen(path)
     let queue = DispatchQueue(label: "steward.control")
     // Told to stop, or cancelled because another part failed: either way accepting ends.
@@ -33,6 +38,26 @@ struct ControlSocket: Service {
     }
     close(descriptor)
     unlink(path)
+  }
+
+  /// A lock on the directory, which ends with the process that holds it; nil if the server is told to stop before it is free.
+  private func turn() async throws -> Int32? {
+    let directory = String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.startIndex))
+    let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw UnixSocket.failure(path) }
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      do {
+        try await cancelWhenGracefulShutdown { try await Task.sleep(for: .seconds(ControlSocket.secondsBetweenTries)) }
+      } catch {
+        close(descriptor)
+        return nil
+      }
+      if Task.isShuttingDownGracefully {
+        close(descriptor)
+        return nil
+      }
+    }
+    return descriptor
   }
 
   /// Ends when the listening socket is shut down.
@@ -133,7 +158,7 @@ enum UnixSocket {
     }
   }
 
-  private static func failure(_ path: String) -> Problem {
+  fileprivate static func failure(_ path: String) -> Problem {
     Problem(
       .unavailable, "The control socket cannot be made; use a shorter data directory path that you can write to.",
       detail: "errno \(errno)")

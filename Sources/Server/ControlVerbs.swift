@@ -20,7 +20,11 @@ package struct ControlVerbs: Sendable {
     do {
       return ["ok": try await run(request)]
     } catch {
-      let problem = error as? Problem ?? Problem(.internal, "Something went wrong; look at the server's log.")
+      let problem =
+        error as? Problem
+        ?? (DiskProblem.isOfDisk(error)
+          ? Problem(.unavailable, "The files cannot be read or written (\(error)); look at the disk, then try again.")
+          : Problem(.internal, "Something went wrong; look at the server's log."))
       return ["problem": ["code": .string(problem.code.rawValue), "message": .string(problem.message)]]
     }
   }

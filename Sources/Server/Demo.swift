@@ -15,11 +15,19 @@ package struct Demo: Sendable {
   package init(app: StewardApp, seeds: [DemoSeed], credentialsPath: String?) {
     self.app = app
     self.seeds = seeds
-    self.credentialsPath = credentialsPath ?? app.configuration.keysDirectory + "/demo.json"
+    self.credentialsPath = credentialsPath ?? app.configuration.demoCredentials
   }
 
-  /// Makes what is missing, and writes the credentials file by renaming it into place.
+  /// For how long a server waits for another that fills the same database.
+  private static let patienceSeconds = 300
+
+  /// Makes what is missing, and writes the credentials file by renaming it into place. Of several servers one does so at a time, and
+  /// the next finds it done.
   package func prepare(url: String) async throws -> [DemoPerson] {
+    try await app.services.turns.take("demo", patienceSeconds: Demo.patienceSeconds) { try await fill(url: url) }
+  }
+
+  private func fill(url: String) async throws -> [DemoPerson] {
     let isFirst = try await app.tenants.find(slug: "acme") == nil
     for tenant in DemoPerson.tenants where try await app.tenants.find(slug: tenant.slug) == nil {
       _ = try await app.tenants.create(slug: tenant.slug, name: tenant.name, by: Demo.actor)

@@ -99,10 +99,26 @@ struct ListenerChannel: ServerChildChannel {
       value.channel.close(promise: nil)
       return
     }
-    switch spoken {
-    case .http1(let channel): await http1.handle(value: channel, logger: logger)
-    case .http2(let channel): await http2.handle(value: channel, logger: logger)
+    // A request then goes from the socket to its handler and back without changing threads.
+    await withTaskExecutorPreference(LoopExecutor(value.channel.eventLoop)) {
+      switch spoken {
+      case .http1(let channel): await http1.handle(value: channel, logger: logger)
+      case .http2(let channel): await http2.handle(value: channel, logger: logger)
+      }
     }
+  }
+}
+
+/// Runs the tasks of a connection on its event loop. What takes long there would hold up the loop's other connections: the dispatcher
+/// sends every handler elsewhere that is not declared brief.
+private final class LoopExecutor: TaskExecutor {
+  private let loop: any EventLoop
+
+  init(_ loop: any EventLoop) { self.loop = loop }
+
+  func enqueue(_ job: consuming ExecutorJob) {
+    let job = UnownedJob(job)
+    loop.execute { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
   }
 }
 

@@ -40,6 +40,14 @@ package enum ModuleList {
     AccountsModule.tables + OffboardingModule.tables + SubprocessorsModule.tables + TrustModule.tables
     + BackupModule.tables + StatusModule.tables
 
+  /// With the core's.
+  package static let everyTable = CoreModule(assets: Assets(), readiness: Readiness()).manifest.tables + tables
+
+  /// Off the record, and yet worth more than a restore has: what waits to be done, and when a session was last used. Turns are of servers
+  /// that no longer are.
+  package static let tablesThatMove = everyTable.filter { $0.kind == .transient && $0.name != "server_turn" }.map(
+    \.name)
+
   /// How each derived table among them is made from primary rows.
   package static let derivations: [Derivation] = AccountsModule.derivations + OffboardingModule.derivations
 }

@@ -25,9 +25,11 @@ package final class StewardApp: Sendable {
   package var services: Services { composition.services }
   package var catalogue: Platform.Catalogue { composition.catalogue }
 
-  /// Opens the data directory; refused while another process has it.
+  /// Opens the data directory; refused while another process has it. `further` modules stand beside those of the product: for what is
+  /// measured against it. `beside`: another server's app, whose ledger this one uses, as if both were on one database; for tests.
   package init(
-    _ configuration: ServerConfiguration, clock: any StewardClock = SystemClock(), logger: Logger? = nil
+    _ configuration: ServerConfiguration, clock: any StewardClock = SystemClock(), logger: Logger? = nil,
+    further: [any Module] = [], isShared: Bool = false, beside other: StewardApp? = nil
   ) throws {
     let logger = logger ?? StewardApp.logger(configuration.log)
     self.configuration = configuration
@@ -35,14 +37,22 @@ package final class StewardApp: Sendable {
     // Checks of promises turn a hand of their own on it; for everybody else it is the clock that was given.
     let clock = ProbeClock(clock)
     listener = try ListenerState(configuration.listener)
-    let installation = try Installation(
-      openAt: configuration.dataDirectory, keys: configuration.keysDirectory, replicas: configuration.keyReplicas)
-    StewardApp.tell(installation.keyStore.settled, logger)
     let assets = Assets()
     let core = CoreModule(assets: assets, readiness: readiness)
-    ledger = try Ledger(
-      installation: installation, tables: core.manifest.tables + ModuleList.tables,
-      derivations: ModuleList.derivations, freezeRule: .published, clock: clock)
+    let objects = configuration.objectStore.map { ObjectFiles($0) }
+    if let other {
+      ledger = other.ledger
+    } else {
+      let installation = try Installation(
+        openAt: configuration.dataDirectory, keys: configuration.keys, replicas: configuration.keyReplicas,
+        database: configuration.database)
+      StewardApp.tell(installation.keyStore.settled, logger)
+      ledger = try Ledger(
+        installation: installation,
+        tables: core.manifest.tables + ModuleList.tables + further.flatMap(\.manifest.tables),
+        derivations: ModuleList.derivations, freezeRule: .published,
+        files: try StewardApp.files(objects, configuration, installation), clock: clock, isShared: isShared)
+    }
     tenants = Tenants(ledger: ledger)
     accounts = Accounts(ledger: ledger, tenants: tenants, clock: clock)
     trust = TrustRuntime(
@@ -60,7 +70,7 @@ package final class StewardApp: Sendable {
       ModuleList.modules(
         accounts, core: core, trust: trust,
         status: StatusModule(dataDirectory: configuration.dataDirectory, startedAt: clock.now), registers: registers,
-        backups: configuration.backups))
+        backups: configuration.backups) + further)
     trust.bind(catalogue)
     composition = try Composition(
       catalogue: catalogue, ledger: ledger, tenants: tenants, clock: clock, people: accounts,
@@ -69,8 +79,22 @@ package final class StewardApp: Sendable {
         version: StewardVersion.current, origin: listener.origin, isTLS: configuration.listener.isSecure,
         securityContact: configuration.securityContact),
       egressPolicy: RegisterPolicy(registers: registers, clock: clock), mail: configuration.mail,
-      limits: configuration.limits, logger: logger)
+      ownPlaces: configuration.objectStore?.ownPlaces ?? [], limits: configuration.limits, logger: logger)
+    objects?.bind(composition.services.egress)
     BackupDesk(services: composition.services, settings: configuration.backups).bind()
+  }
+
+  /// Nil: where the rows lie.
+  private static func files(
+    _ objects: ObjectFiles?, _ configuration: ServerConfiguration, _ installation: OpenInstallation
+  ) throws -> (any SealedFileStore)? {
+    let directory = DirectoryFiles(installation.filesDirectory)
+    if let objects { return MovingFiles(to: objects, from: directory, isShared: installation.isShared) }
+    if configuration.fileStore == "database", !installation.isShared {
+      throw Problem(
+        .unavailable, "Files can lie in the database where the rows do (PostgreSQL); take files.store: database out.")
+    }
+    return configuration.fileStore == "directory" ? directory : nil
   }
 
   /// A ledger as the app would open it, without the app: for a restore, which makes what there is to open.

@@ -25,7 +25,10 @@ package struct StewardServer: Sendable {
     let (readies, ready) = AsyncStream.makeStream(of: Void.self)
     let services: [any Service] =
       listener { start.yield($0) }
-      + [control, Preparation(starts: starts) { try await opened(on: $0, ready) }, JobService(app: app)]
+      + [
+        control, Preparation(starts: starts) { try await opened(on: $0, ready) }, JobService(app: app),
+        IdleMemory(ledger: app.ledger),
+      ]
       + metrics
       + app.catalogue.modules.map { ModuleService(module: $0, app: app) }
       + [SystemdService(notify: SystemdNotify(), ready: readies) { [app] in await app.isWell }]

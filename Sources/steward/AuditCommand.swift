@@ -19,7 +19,8 @@ struct AuditCommand: AsyncParsableCommand {
         """)
 
     @Option(help: ArgumentHelp("The data directory.", valueName: "DIR")) var data: String
-    @Option(help: ArgumentHelp("Look inside too, with the keys in DIR.", valueName: "DIR")) var keys: String?
+    @Option(help: ArgumentHelp("Look inside too, with the keys at PLACE.", valueName: "PLACE")) var keys: String?
+    @OptionGroup var root: RootKeyOption
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
@@ -32,7 +33,7 @@ struct AuditCommand: AsyncParsableCommand {
     }
 
     private func read() throws -> [Verification.Report] {
-      let inside = keys.map { Verification.Inside(keysDirectory: $0, derivations: ModuleList.derivations) }
+      let inside = keys.map { Verification.Inside(keys: root.location($0), derivations: ModuleList.derivations) }
       if inside != nil { ProcessMemory.seal() }
       do { return try Verification.run(dataDirectory: data, inside: inside) } catch {
         Terminal.say("steward: \((error as? Problem)?.message ?? "This directory cannot be read as an installation.")")

@@ -160,7 +160,9 @@ extension BackupCommand {
     @Argument(help: ArgumentHelp("One backup; all if left out.", valueName: "NAME")) var backup: String?
     @Option(help: ArgumentHelp("The recovery kit.", valueName: "FILE")) var recovery: String?
     @Option(help: ArgumentHelp("The data directory that was backed up.", valueName: "DIR")) var data: String?
-    @Option(help: ArgumentHelp("The directory of its keys, unless it is DIR.keys.", valueName: "DIR")) var keys: String?
+    @Option(help: ArgumentHelp("The directory or database of its keys, unless it is DIR.keys.", valueName: "PLACE"))
+    var keys: String?
+    @OptionGroup var root: RootKeyOption
     @Option(help: ArgumentHelp("The installation's verifier key, as in steward.vkey.", valueName: "FILE")) var key:
       String?
     @OptionGroup var output: OutputOptions
@@ -168,7 +170,9 @@ extension BackupCommand {
     func run() async throws {
       try await reading {
         let place = try existing(place)
-        let trust = try Trust(recovery: recovery, data: data, keys: keys, key: key)
+        let trust = try Trust(
+          recovery: recovery, data: data,
+          keys: data.map { root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: $0)) }, key: key)
         var verification = BackupVerification(place, pinned: trust.pinned, keyring: trust.keyring)
         var report = try verification.run(only: try name(backup))
         if let data { try report.compare(withRecordOf: data, in: place) }
@@ -206,12 +210,10 @@ extension BackupCommand {
     var pinned: VerifierKey?
     var keyring: BackupKeyring?
 
-    init(recovery: String?, data: String?, keys: String?, key: String?) throws {
-      if let data {
-        let directory = keys ?? ServerConfiguration.defaultKeysDirectory(for: data)
+    init(recovery: String?, data: String?, keys: KeyLocation?, key: String?) throws {
+      if let data, let keys {
         pinned = try Trust.verifierKey(at: data + "/steward.vkey")
-        let provider = try FileKeyProvider(path: directory + "/root.key", dataDirectory: data)
-        keyring = BackupKeyring(root: try provider.rootKey())
+        keyring = BackupKeyring(root: try keys.provider(dataDirectory: data).rootKey())
       }
       if let recovery {
         let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
@@ -251,15 +253,18 @@ extension BackupCommand {
     @Option(
       help: ArgumentHelp(
         "The new directory's keys, unless NEWDIR.keys. Keys that lie there are used; nothing else may run on them.",
-        valueName: "DIR"))
+        valueName: "PLACE"))
     var keys: String?
-    @Option(help: ArgumentHelp("Read the old keys here, not where the kit says.", valueName: "DIR")) var keysFrom:
+    @OptionGroup var root: RootKeyOption
+    @Option(help: ArgumentHelp("Read the old keys here, not where the kit says.", valueName: "PLACE")) var keysFrom:
       [String] = []
     @Option(help: ArgumentHelp("Only this tenant, with the installation's own.", valueName: "SLUG")) var tenant: String?
     @Option(help: ArgumentHelp("An earlier backup than the newest.", valueName: "NAME")) var backup: String?
     @OptionGroup var output: OutputOptions
 
-    private var keysDirectory: String { keys ?? ServerConfiguration.defaultKeysDirectory(for: data) }
+    private var location: KeyLocation {
+      root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: data))
+    }
 
     func run() async throws {
       try await reading {
@@ -270,26 +275,32 @@ extension BackupCommand {
         }
         try prepareKeys()
         let report = try await Backup.Restore(
-          from: place, to: data, keys: keysDirectory, opening: { try StewardApp.ledger(of: $0) }
+          from: place, to: data, keys: location, opening: { try StewardApp.ledger(of: $0) }
         ).run(backup: backup, slug: tenant)
         show(report)
       }
     }
 
-    /// The keys of today in a directory of their own: copied beside, then renamed, so that a copy that was broken off is begun again.
+    /// The keys of today in a place of their own. A directory is copied beside, then renamed, so that a copy that was broken off is begun again;
+    /// a database has all of it or nothing.
     private func prepareKeys() throws {
-      if access(keysDirectory + "/root.key", F_OK) == 0 { return }
+      if access(try location.rootKeyFile, F_OK) == 0 { return }
       guard let recovery else {
         throw Problem.invalid("recovery", "Name the recovery kit with --recovery, or the key store with --keys.")
       }
       let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
-      let copy = keysDirectory + ".restoring"
-      if access(copy, F_OK) == 0 { try FileManager.default.removeItem(atPath: copy) }
-      try kit.makeKeyStore(at: copy, from: keysFrom.isEmpty ? nil : keysFrom)
-      guard rename(copy, keysDirectory) == 0 else {
-        throw Problem(.unavailable, "The directory \(keysDirectory) is not empty; name another one with --keys.")
+      let places = keysFrom.isEmpty ? nil : keysFrom
+      guard let directory = location.directory, root.rootKey == nil else {
+        try kit.makeKeyStore(at: location, from: places)
+        return
       }
-      try DurableFile.syncDirectory(of: keysDirectory)
+      let copy = directory + ".restoring"
+      if access(copy, F_OK) == 0 { try FileManager.default.removeItem(atPath: copy) }
+      try kit.makeKeyStore(at: KeyLocation(copy), from: places)
+      guard rename(copy, directory) == 0 else {
+        throw Problem(.unavailable, "The directory \(directory) is not empty; name another one with --keys.")
+      }
+      try DurableFile.syncDirectory(of: directory)
     }
 
     private func show(_ report: Backup.Restore.Report) {

@@ -18,6 +18,7 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Write who can sign in to FILE, for scripts.", valueName: "FILE")) var credentials: String?
 
   func run() async throws {
+    ProcessMemory.keepSmall()
     try await speaking {
       guard directory.namedData != nil else {
         throw Problem.invalid("data", "Name a directory for the sample data with --data DIR.")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Custody
 import Glibc
 import Platform
 import Server
@@ -10,20 +11,36 @@ struct DirectoryOptions: ParsableArguments {
 
   @Option(
     name: .customLong("keys"),
-    help: ArgumentHelp("The directory of the keys, unless it is DIR.keys.", valueName: "DIR"))
+    help: ArgumentHelp(
+      "The directory of the keys, unless it is DIR.keys, or the postgres:// address of their database.",
+      valueName: "PLACE"))
   var namedKeys: String?
+
+  @OptionGroup var root: RootKeyOption
 
   @Option(
     name: .customLong("keys-replica"),
     help: ArgumentHelp(
-      "A directory on another disk that gets every key before it is used; may be repeated. Remembered.",
-      valueName: "DIR"))
+      "A directory on another disk, or a database, that gets every key before it is used; may be repeated. Remembered.",
+      valueName: "PLACE"))
   var namedReplicas: [String] = []
 
   @Option(
     name: .customLong("config"),
     help: ArgumentHelp("The configuration file, if not \(Settings.ordinaryFile).", valueName: "FILE"))
   var namedConfiguration: String?
+
+  @Option(
+    name: .customLong("database"),
+    help: ArgumentHelp(
+      "A PostgreSQL database that holds the data instead, as its application role. Remembered.", valueName: "URL"))
+  var namedDatabase: String?
+
+  @Option(
+    name: .customLong("database-owner"),
+    help: ArgumentHelp(
+      "The same as the role that owns the schema: makes it, and brings it forward after an upgrade.", valueName: "URL"))
+  var namedDatabaseOwner: String?
 
   func validate() throws {
     if namedData == nil, configurationFile == nil {
@@ -41,7 +58,10 @@ struct DirectoryOptions: ParsableArguments {
     var flags = Settings.Flags()
     flags.data = namedData
     flags.keys = namedKeys
+    flags.rootKey = root.rootKey
     flags.keyReplicas = namedReplicas
+    flags.database = namedDatabase
+    flags.databaseOwner = namedDatabaseOwner
     return flags
   }
 
@@ -57,8 +77,8 @@ struct DirectoryOptions: ParsableArguments {
   /// Empty if the file cannot be read; whoever opens it then says so.
   var data: String { namedData ?? (try? settings())?.data ?? "" }
 
-  var keysDirectory: String {
-    namedKeys ?? (try? settings())?.keys ?? ServerConfiguration.defaultKeysDirectory(for: data)
+  var keys: KeyLocation {
+    (try? settings())?.keyLocation ?? root.location(namedKeys ?? ServerConfiguration.defaultKeysDirectory(for: data))
   }
 
   /// The replicas of the key store that the flags or the file name; the key store itself remembers those it has.
@@ -66,7 +86,15 @@ struct DirectoryOptions: ParsableArguments {
 
   /// Makes the installation.
   func create() throws {
-    try Installation.create(at: data, keys: keysDirectory, replicas: keysReplica, now: SystemClock().now).close()
+    let made = try Installation.create(
+      at: data, keys: keys, replicas: keysReplica, database: try DatabaseSettings(try settings()),
+      now: SystemClock().now
+    )
+    made.close()
+    // Closing it syncs what was written; this process must not try that again.
+    guard !made.diskHasFailed else {
+      throw Problem(.unavailable, "The disk failed while the installation was made; look at it and run this again.")
+    }
   }
 
   /// The installation with everything on it, in this process.
@@ -98,4 +126,15 @@ struct DirectoryOptions: ParsableArguments {
     let code = answer["problem"]?["code"]?.string.flatMap(Problem.Code.init(rawValue:)) ?? .internal
     throw Problem(code, answer["problem"]?["message"]?.string ?? "The server gave no reason.")
   }
+}
+
+/// Where the root key lies, for commands that name the place of the keys.
+struct RootKeyOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The file of the root key, unless it is root.key in the directory of the keys; no database holds it.",
+      valueName: "FILE"))
+  var rootKey: String?
+
+  func location(_ keys: String) -> KeyLocation { KeyLocation(keys, rootKey: rootKey) }
 }

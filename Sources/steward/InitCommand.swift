@@ -53,7 +53,7 @@ struct InitCommand: AsyncParsableCommand {
     output.print(
       made,
       text: """
-        Made \(directory.data), with its keys in \(directory.keysDirectory). Keep a copy of the keys somewhere else.
+        Made \(directory.data), with its keys in \(directory.keys). Keep a copy of the keys somewhere else.
 
         Set the owner's password, once, within 72 hours, after starting the server:
           \(made["setup_link"]?.string ?? "")

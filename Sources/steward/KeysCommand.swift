@@ -35,13 +35,14 @@ extension KeysCommand {
     func run() async throws {
       try await speaking {
         let installation = try Installation(
-          openAt: directory.data, keys: directory.keysDirectory, replicas: directory.keysReplica)
+          openAt: directory.data, keys: directory.keys, replicas: directory.keysReplica,
+          database: try DatabaseSettings(try directory.settings()))
         defer { installation.close() }
         let store = installation.keyStore
         let replicas = store.replicas.map { "  \($0)" }.joined(separator: "\n")
         output.print(
           [
-            "replicas": .array(store.replicas.map { .string($0) }),
+            "replicas": .array(store.replicas.map { .string($0.description) }),
             "added": .array(store.settled.added.map { .string($0) }),
             "copied": .integer(Int64(store.settled.copied.count)),
           ],
@@ -70,7 +71,7 @@ extension KeysCommand {
           throw Problem.invalid("keys-replica", "Name the replica with --keys-replica.")
         }
         for replica in directory.keysReplica {
-          try Installation.forgetReplica(replica, dataDirectory: directory.data, keys: directory.keysDirectory)
+          try Installation.forgetReplica(replica, dataDirectory: directory.data, keys: directory.keys)
         }
         output.print(
           ["forgotten": .array(directory.keysReplica.map { .string($0) })],
@@ -98,7 +99,9 @@ extension KeysCommand {
         """)
 
     @Option(help: ArgumentHelp("The data directory.", valueName: "DIR")) var data: String
-    @Option(help: ArgumentHelp("The directory of the keys, unless it is DIR.keys.", valueName: "DIR")) var keys: String?
+    @Option(help: ArgumentHelp("The directory or database of the keys, unless it is DIR.keys.", valueName: "PLACE"))
+    var keys: String?
+    @OptionGroup var root: RootKeyOption
     @Option(help: ArgumentHelp("The new file.", valueName: "FILE")) var to: String
     @OptionGroup var output: OutputOptions
 
@@ -107,8 +110,8 @@ extension KeysCommand {
         ProcessMemory.seal()
         try checkPlace()
         let kit = try Installation.recoveryKit(
-          dataDirectory: data, keys: keys ?? ServerConfiguration.defaultKeysDirectory(for: data), now: SystemClock().now
-        )
+          dataDirectory: data, keys: root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: data)),
+          now: SystemClock().now)
         let passphrase = try Passphrase.askNew("New passphrase of the recovery kit")
         try write(try kit.sealed(under: passphrase))
         _ = try RecoveryKit.open(file: to, passphrase: passphrase)

@@ -46,5 +46,8 @@ func speaking(_ body: () async throws -> Void) async throws {
     }
     let isUnusable = [.unavailable, .badRequest, .invalid].contains(problem.code)
     throw isUnusable ? ExitCodes.unusable : ExitCodes.refused
+  } catch let error where DiskProblem.isOfDisk(error) {
+    Terminal.say("steward: The files cannot be read or written (\(error)); look at the disk, then try again.")
+    throw ExitCodes.unusable
   }
 }

@@ -33,6 +33,7 @@ struct ServeCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    ProcessMemory.keepSmall()
     try await speaking {
       ProcessMemory.seal()
       let settings = try directory.settings(try flags, withSecrets: true)

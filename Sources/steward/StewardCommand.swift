@@ -19,6 +19,7 @@ struct StewardCommand: AsyncParsableCommand {
     subcommands: [
       InitCommand.self, ServeCommand.self, DemoCommand.self, TenantCommand.self, TokenCommand.self,
       VendorsCommand.self, SubprocessorCommand.self, KeysCommand.self, AuditCommand.self, BackupCommand.self,
-      BackupCommand.Restore.self, ProveCommand.self, ConfigCommand.self, DoctorCommand.self, VersionCommand.self,
+      BackupCommand.Restore.self, MigrateCommand.self, ProveCommand.self, ConfigCommand.self, DoctorCommand.self,
+      VersionCommand.self,
     ])
 }

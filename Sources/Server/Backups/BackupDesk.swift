@@ -18,12 +18,14 @@ struct BackupDesk: Sendable {
   /// A backup of everything, or of one tenant and the installation's own; then an entry on the installation's record.
   func create(at path: String, tenant slug: String?, base: Bool, by actor: Actor) async throws -> JSON {
     let system = try await services.tenants.system()
-    let place = try DirectoryPlace(path, apartFrom: [installation.directory, installation.keyStore.directory])
+    let place = try DirectoryPlace(
+      path, apartFrom: [installation.directory, installation.keyStore.directory].compactMap(\.self))
     let maker = BackupMaker(
-      installation, to: place, policy: settings?.policy ?? BackupPolicy(), clock: services.clock)
+      installation, files: services.ledger.files, to: place, policy: settings?.policy ?? BackupPolicy(),
+      clock: services.clock)
     let made: BackupSummary
     if let slug {
-      guard let tenant = services.ledger.tenant(slug: slug) else {
+      guard let tenant = try await services.ledger.find(slug: slug) else {
         throw Problem(.notFound, "There is no tenant of this name; look at its sign-in address /t/NAME.")
       }
       made = try await maker.create(scope: .tenant(tenant.id), only: [tenant.id, system])
@@ -67,14 +69,14 @@ struct BackupDesk: Sendable {
 
   /// A backup of a hidden tenant in a directory that no backup covers; one at a time, and what a killed one left goes first.
   private func specimen(of tenant: TenantID) async throws -> BackupSpecimen {
-    guard services.ledger.tenant(tenant)?.isHidden == true else {
+    guard try await services.ledger.find(tenant)?.isHidden == true else {
       throw Problem(.forbidden, "Only probe tenants are looked into.")
     }
     let directory = installation.directory + "/probe"
     try? FileManager.default.removeItem(atPath: directory)
     let place = try DirectoryPlace(directory)
     do {
-      _ = try await BackupMaker(installation, to: place, clock: services.clock)
+      _ = try await BackupMaker(installation, files: services.ledger.files, to: place, clock: services.clock)
         .create(scope: .tenant(tenant), only: [tenant])
       let pinned = installation.verifierKey
       return BackupSpecimen(

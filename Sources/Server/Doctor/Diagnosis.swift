@@ -44,7 +44,8 @@ package struct Doctor: Sendable {
   }
 
   package func examine() -> [Diagnosis] {
-    versions() + directories() + keys() + secrets() + time() + disk() + volumes() + [descriptors()] + services()
+    versions() + directories() + database() + keys() + secrets() + time() + disk() + volumes() + [descriptors()]
+      + services()
   }
 
   // MARK: Versions
@@ -70,7 +71,8 @@ package struct Doctor: Sendable {
 
   private func directories() -> [Diagnosis] {
     var found = [
-      privacy("data", settings.data, "the data directory"), privacy("keys", settings.keys, "the key directory"),
+      privacy("data", settings.data, "the data directory"),
+      settings.keyLocation.directory.flatMap { privacy("keys", $0, "the key directory") },
     ].compactMap(\.self)
     if let facts = FileFacts(of: settings.data), machine.user != 0, facts.owner != machine.user {
       found.append(
@@ -94,8 +96,10 @@ package struct Doctor: Sendable {
   }
 
   private func secrets() -> [Diagnosis] {
-    [("the key of the certificate", settings.tls?.key), ("the mail password", settings.mail?.password)].compactMap {
-      what, secret in
+    [
+      ("the key of the certificate", settings.tls?.key), ("the mail password", settings.mail?.password),
+      ("the key of the object store", settings.files?.secretKey),
+    ].compactMap { what, secret in
       guard let secret else { return nil }
       if let fault = secret.fault() {
         // Credentials exist for the service alone: from a shell they cannot be seen.

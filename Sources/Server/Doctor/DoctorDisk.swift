@@ -37,7 +37,12 @@ extension Doctor {
   // MARK: Space
 
   func disk() -> [Diagnosis] {
-    [("data", settings.data), ("keys", settings.keys)].compactMap { what, path in space(what, path) } + [honesty()]
+    places.compactMap { what, path in space(what, path) } + [honesty()]
+  }
+
+  /// The directories of this installation; keys in a database have none.
+  private var places: [(String, String)] {
+    [("data", settings.data)] + (settings.keyLocation.directory.map { [("keys", $0)] } ?? [])
   }
 
   private func space(_ what: String, _ path: String) -> Diagnosis? {
@@ -79,7 +84,7 @@ extension Doctor {
   // MARK: Volumes
 
   func volumes() -> [Diagnosis] {
-    [("data", settings.data), ("keys", settings.keys)].flatMap { what, path -> [Diagnosis] in
+    places.flatMap { what, path -> [Diagnosis] in
       guard let mount = machine.mount(of: path) else {
         return [Diagnosis("volume", .unknown, "Which file system \(path) lies on cannot be seen here.")]
       }
@@ -89,6 +94,11 @@ extension Doctor {
 
   private func kind(_ what: String, _ mount: Machine.Mount) -> Diagnosis {
     switch mount.kind {
+    case "nfs4" where what == "keys":
+      Diagnosis(
+        "volume", .warning,
+        "The keys lie on nfs4, which several servers may share: its locks hold; see to it that the share is exported with sync."
+      )
     case "nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "glusterfs", "virtiofs", "afs", "lustre":
       Diagnosis(
         "volume", .bad,

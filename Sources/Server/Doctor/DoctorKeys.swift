@@ -6,11 +6,11 @@ extension Doctor {
   func keys() -> [Diagnosis] { [rootKey(), apart()].compactMap(\.self) + replicas() }
 
   private func rootKey() -> Diagnosis {
-    let path = settings.keys + "/root.key"
-    if let facts = FileFacts(of: path), facts.mode & 0o077 != 0 {
-      return Diagnosis("keys", .bad, "Others can read \(path); run chmod 0600 \(path).")
-    }
     do {
+      let path = try settings.keyLocation.rootKeyFile
+      if let facts = FileFacts(of: path), facts.mode & 0o077 != 0 {
+        return Diagnosis("keys", .bad, "Others can read \(path); run chmod 0600 \(path).")
+      }
       _ = try FileKeyProvider(path: path, dataDirectory: settings.data).rootKey()
       return Diagnosis("keys", .good, "The root key can be read and is well-formed.")
     } catch {
@@ -23,6 +23,7 @@ extension Doctor {
 
   /// What lies on one disk is lost with one disk, and copied with one copy.
   private func apart() -> Diagnosis? {
+    guard settings.keyLocation.directory != nil else { return database() }
     guard let data = FileFacts(of: settings.data), let keys = FileFacts(of: settings.keys) else { return nil }
     guard data.device == keys.device else {
       return Diagnosis("keys", .good, "Data and keys lie on different file systems.")
@@ -33,9 +34,32 @@ extension Doctor {
     )
   }
 
+  private func database() -> Diagnosis {
+    do {
+      let place = try settings.keyLocation.place
+      guard try KeyStore.isMade(at: place) else {
+        return Diagnosis(
+          "keys", .bad, "The database \(settings.keys) holds no key store; make one with steward init, or correct keys."
+        )
+      }
+      let data = try settings.database?.url ?? DataPlace.databaseURL(ofDirectory: settings.data)
+      guard let data, place.isSameDatabase(as: data) else {
+        return Diagnosis("keys", .good, "The database of the keys answers and holds a key store.")
+      }
+      return Diagnosis(
+        "keys", .warning,
+        "Data and keys lie in one database: whoever copies it has both but the root key, and whoever loses it loses both; name another under keys."
+      )
+    } catch {
+      return Diagnosis(
+        "keys", .bad, (error as? Problem)?.message ?? "The database \(settings.keys) of the keys cannot be asked.")
+    }
+  }
+
   private func replicas() -> [Diagnosis] {
+    guard let store = try? settings.keyLocation.place else { return [] }
     // Those that the key store remembers count too: a start without one of them is refused.
-    let remembered = (try? KeyReplicas.recorded(in: settings.keys)) ?? []
+    let remembered = (try? KeyReplicas.recorded(at: store).map(\.description)) ?? []
     let places = settings.keyReplicas + remembered.filter { !settings.keyReplicas.contains($0) }
     guard !places.isEmpty else {
       return [
@@ -45,39 +69,21 @@ extension Doctor {
         )
       ]
     }
-    let original = Doctor.files(in: settings.keys)
-    return places.map { replica in
-      guard FileFacts(of: replica)?.kind == .directory else {
-        return Diagnosis(
-          "replicas", .bad, "The replica \(replica) cannot be reached: nothing new can be sealed; mount it.")
-      }
-      let copy = Doctor.files(in: replica)
-      let different = original.filter { !Doctor.liveOnly.contains($0.key) && copy[$0.key] != $0.value }.count
-      guard different == 0 else {
-        return Diagnosis(
-          "replicas", .bad,
-          "\(different) files of the replica \(replica) are missing or differ; restart the server, which brings it up to date."
-        )
-      }
-      return Diagnosis("replicas", .good, "The replica \(replica) is equal to the key directory.")
-    }
+    return places.map { replica($0, of: store) }
   }
 
-  /// What a replica never holds.
-  private static let liveOnly: Set<String> = ["root.key", "replicas"]
-
-  /// Digests by path below `directory`; files that are being written are left out.
-  private static func files(in directory: String, below: String = "") -> [String: Digest] {
-    var found: [String: Digest] = [:]
-    for name in DirectoryList.names(in: directory + "/" + below) where !name.hasSuffix(".new") {
-      let path = below.isEmpty ? name : below + "/" + name
-      switch FileFacts(of: directory + "/" + path)?.kind {
-      case .directory?: found.merge(files(in: directory, below: path)) { $1 }
-      case .file?:
-        if let bytes = try? DurableFile.read(directory + "/" + path) { found[path] = Digest(sha256: bytes) }
-      default: break
-      }
+  private func replica(_ text: String, of store: KeyPlaceName) -> Diagnosis {
+    guard let name = try? KeyPlaceName(text), let different = try? KeyReplicas.differences(of: name, from: store) else {
+      return Diagnosis(
+        "replicas", .bad,
+        "The replica \(text) cannot be reached: nothing new can be sealed; mount it, or start its database.")
     }
-    return found
+    guard different == 0 else {
+      return Diagnosis(
+        "replicas", .bad,
+        "\(different) files of the replica \(text) are missing or differ; restart the server, which brings it up to date."
+      )
+    }
+    return Diagnosis("replicas", .good, "The replica \(text) is equal to the key store.")
   }
 }

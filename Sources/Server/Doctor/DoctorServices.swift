@@ -3,7 +3,7 @@ import Platform
 
 /// What surrounds the server: TLS, mail, backups, and whether it runs.
 extension Doctor {
-  func services() -> [Diagnosis] { tls() + [mail(), backup(), heartbeat()] }
+  func services() -> [Diagnosis] { tls() + [mail(), files(), backup(), heartbeat()] }
 
   private func tls() -> [Diagnosis] {
     guard let tls = settings.tls else {
@@ -35,6 +35,13 @@ extension Doctor {
   private func mail() -> Diagnosis {
     settings.mail.map { Diagnosis("mail", .good, "Mail goes through \($0.host):\($0.port).") }
       ?? Diagnosis("mail", .warning, "No mail is set up: invitations and reminders reach nobody; fill in mail.")
+  }
+
+  private func files() -> Diagnosis {
+    Diagnosis(
+      "files", .good,
+      settings.files.map { "Files go to the bucket \($0.bucket) of \($0.endpoint)." }
+        ?? "Files lie where the rows lie.")
   }
 
   private func backup() -> Diagnosis {

@@ -5,7 +5,9 @@ package struct SettingKey: Sendable {
   /// What may stand behind a key. Every kind says in words what it wants, for the refusal.
   package enum Kind: Sendable {
     case path
-    case paths
+    /// An absolute path, or the address of a database without a password.
+    case keyPlace
+    case keyPlaces
     /// An absolute path, or the name of a systemd credential; refused if others than its owner and group can read it.
     case secretFile
     case address
@@ -14,6 +16,8 @@ package struct SettingKey: Sendable {
     case email
     case contact
     case text
+    /// postgres://ROLE@HOST/DATABASE
+    case database
     /// SHA-256 in hex.
     case digest
     case flag
@@ -54,13 +58,16 @@ extension SettingKey.Kind {
   package var words: String {
     switch self {
     case .path: "an absolute path"
-    case .paths: "a list of absolute paths"
+    case .keyPlace: "an absolute path, or a postgres:// address without its password"
+    case .keyPlaces: "a list of absolute paths, or of postgres:// addresses without their passwords"
     case .secretFile: "the absolute path of a file that holds it, or the name of a systemd credential"
     case .address: "HOST:PORT, such as localhost:8080 or \"[::]:443\""
     case .origin: "a scheme and a host without a path, such as https://steward.example.com"
     case .host: "the name of a host"
     case .email: "an e-mail address"
     case .contact: "a mailto: or https: address without spaces"
+    case .database:
+      "the URL of a PostgreSQL database, such as postgres://steward_app@db.example/steward?sslmode=verify-full"
     case .digest: "64 hexadecimal digits"
     case .text: "a text of at most \(SettingLimits.longestText) characters"
     case .flag: "true or false"

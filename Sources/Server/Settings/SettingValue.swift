@@ -1,3 +1,4 @@
+import Custody
 import Platform
 import Yams
 
@@ -14,7 +15,7 @@ extension SettingKey.Kind {
   /// The value of a node, or nil if it is not of this kind.
   func value(of node: Node) -> SettingValue? {
     switch self {
-    case .paths: texts(node, SettingText.isPath).map(SettingValue.texts)
+    case .keyPlaces: texts(node, SettingText.isKeyPlace).map(SettingValue.texts)
     case .networks: texts(node, SettingText.isNetwork).map(SettingValue.texts)
     case .flag: ["true": .flag(true), "false": .flag(false)][scalar(node) ?? ""]
     case .integer(let range):
@@ -30,6 +31,7 @@ extension SettingKey.Kind {
     }
     return switch self {
     case .path: SettingText.isPath(text)
+    case .keyPlace: SettingText.isKeyPlace(text)
     case .secretFile: SettingText.isPath(text) || SettingText.isCredentialName(text)
     case .address: (try? ListenAddress(parsing: text)) != nil
     case .origin: SettingText.isOrigin(text)
@@ -37,6 +39,7 @@ extension SettingKey.Kind {
     case .email: ControlVerbs.isAddress(text)
     case .contact: SettingText.isContact(text)
     case .digest: Digest(hex: text) != nil
+    case .database: (try? PostgresServer(url: text)) != nil
     case .choice(let words): words.contains(text)
     default: true
     }
@@ -58,6 +61,10 @@ extension SettingKey.Kind {
 enum SettingText {
   static func isPath(_ text: String) -> Bool {
     text.hasPrefix("/") && !text.utf8.contains(0) && !text.split(separator: "/").contains("..")
+  }
+
+  static func isKeyPlace(_ text: String) -> Bool {
+    KeyPlaceName.isDatabase(text) ? (try? KeyPlaceName(text)) != nil : isPath(text)
   }
 
   /// systemd.exec(5): the name of a file in `$CREDENTIALS_DIRECTORY`.

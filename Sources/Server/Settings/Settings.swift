@@ -1,3 +1,4 @@
+import Custody
 import Platform
 
 /// How this installation is run: what the configuration file says, with the flags of the command line before it.
@@ -38,6 +39,19 @@ package struct Settings: Sendable, Equatable {
     package let isOwn: Bool
   }
 
+  /// An S3-compatible object store for files.
+  package struct Files: Sendable, Equatable {
+    package let endpoint: String
+    package let bucket: String
+    package let bucketInHost: Bool
+    package let region: String
+    package let prefix: String
+    package let accessKey: String
+    package let secretKey: SecretFile
+    /// Whether whoever runs Steward runs the store too: then it is no sub-processor.
+    package let isOwn: Bool
+  }
+
   package struct Egress: Sendable, Equatable {
     package let privateRanges: [String]
     package let caFile: String?
@@ -50,13 +64,22 @@ package struct Settings: Sendable, Equatable {
     package let keepDays: Int
   }
 
+  package struct Database: Sendable, Equatable {
+    package let url: String
+    package let ownerURL: String?
+    package let connections: Int
+  }
+
   package struct Metrics: Sendable, Equatable {
     package let listen: ListenAddress
     package let allow: [String]
   }
 
   package let data: String
+  /// A directory, or the address of a database.
   package let keys: String
+  /// The file of the root key, where it is not `root.key` in the directory of the keys.
+  package let rootKey: String?
   package let keyReplicas: [String]
   package let listen: ListenAddress
   /// What was said; without it the certificate's first name counts, or where it listens.
@@ -66,15 +89,22 @@ package struct Settings: Sendable, Equatable {
   package let trustedProxies: [String]
   package let limits: Limits
   package let mail: Mail?
+  /// Nil: files lie where the rows lie.
+  package let files: Files?
+  /// "directory", "database" or "s3"; nil: where the rows lie.
+  package let fileStore: String?
   package let egress: Egress
   package let backup: Backup?
   package let log: LogSettings
   package let metrics: Metrics?
+  /// Nil: what the data directory says, or the directory itself.
+  package let database: Database?
 
   /// What flags of a command say; it goes before the file.
   package struct Flags: Sendable {
     package var data: String?
     package var keys: String?
+    package var rootKey: String?
     package var keyReplicas: [String] = []
     package var listen: String?
     package var securityContact: String?
@@ -85,6 +115,8 @@ package struct Settings: Sendable, Equatable {
     package var proxy: String?
     package var origin: String?
     package var redirectFrom: String?
+    package var database: String?
+    package var databaseOwner: String?
 
     package init() {}
   }
@@ -106,6 +138,7 @@ package struct Settings: Sendable, Equatable {
     keys =
       flags.keys ?? (flags.data == nil ? read.optional("keys") : nil)
       ?? ServerConfiguration.defaultKeysDirectory(for: data)
+    rootKey = flags.rootKey ?? (flags.keys == nil && flags.data == nil ? read.optional("root_key") : nil)
     keyReplicas = flags.keyReplicas.isEmpty ? read.texts("key_replicas") : flags.keyReplicas
     listen = try ListenAddress(parsing: flags.listen ?? read.text("listen"))
     securityContact = flags.securityContact ?? read.text("security_contact")
@@ -114,6 +147,8 @@ package struct Settings: Sendable, Equatable {
     namedOrigin = flags.origin ?? read.optional("origin")
     limits = Settings.limits(read)
     mail = Settings.mail(read)
+    files = Settings.files(read)
+    fileStore = read.optional("files.store")
     egress = Egress(privateRanges: read.texts("egress.private_ranges"), caFile: read.optional("egress.ca_file"))
     backup = read.optional("backup.place").map {
       Backup(place: $0, hour: read.integer("backup.hour"), keepDays: read.integer("backup.keep_days"))
@@ -121,6 +156,11 @@ package struct Settings: Sendable, Equatable {
     log = LogSettings(level: read.text("log.level"), format: read.text("log.format"))
     metrics = try read.optional("metrics.listen").map {
       Metrics(listen: try ListenAddress(parsing: $0), allow: read.texts("metrics.allow"))
+    }
+    database = (flags.database ?? read.optional("database.url")).map {
+      Database(
+        url: $0, ownerURL: flags.databaseOwner ?? read.optional("database.owner_url"),
+        connections: read.integer("database.connections"))
     }
     try checkTogether(file, flags, withSecrets: withSecrets)
   }
@@ -162,6 +202,44 @@ package struct Settings: Sendable, Equatable {
   }
 }
 
+extension Settings {
+  fileprivate static func files(_ read: SettingReader) -> Files? {
+    guard read.optional("files.store") == "s3", let endpoint = read.optional("files.endpoint"),
+      let bucket = read.optional("files.bucket"), let accessKey = read.optional("files.access_key"),
+      let secretKey = read.optional("files.secret_key_file")
+    else { return nil }
+    return Files(
+      endpoint: endpoint, bucket: bucket, bucketInHost: read.flag("files.bucket_in_host"),
+      region: read.text("files.region"), prefix: read.optional("files.prefix") ?? "", accessKey: accessKey,
+      secretKey: SecretFile(secretKey), isOwn: read.flag("files.own"))
+  }
+
+  /// What an object store cannot do without.
+  fileprivate func fileRules(_ file: SettingsFile) -> [SettingsFile.Finding] {
+    let needed = ["files.endpoint", "files.bucket", "files.access_key", "files.secret_key_file"]
+    guard file.values["files.store"] == .text("s3") else { return [] }
+    let missing = needed.filter { file.values[$0] == nil }.map {
+      file.finding("files.store", "Say \($0) too: an object store cannot be reached without it.")
+    }
+    guard missing.isEmpty, let files else { return missing }
+    do { _ = try files.objectStore(egress) } catch {
+      return [file.finding("files.store", (error as? Problem)?.message ?? "The object store cannot be used.")]
+    }
+    return []
+  }
+}
+
+extension Settings.Files {
+  /// Throws `Problem.invalid` for what cannot work.
+  func objectStore(_ egress: Settings.Egress) throws -> ObjectStoreSettings {
+    let secretKey = secretKey
+    return try ObjectStoreSettings(
+      endpoint: endpoint, bucket: bucket, bucketInHost: bucketInHost, region: region, prefix: prefix,
+      accessKey: accessKey, secret: { SecretBytes(Array(try secretKey.firstLine().utf8)) }, isOwn: isOwn,
+      caFile: egress.caFile, privateRanges: egress.privateRanges)
+  }
+}
+
 // MARK: - As the parts of the product take them
 
 extension Settings {
@@ -175,6 +253,8 @@ extension Settings {
         redirectFrom: tls?.redirect?.description)
     }
   }
+
+  package var keyLocation: KeyLocation { KeyLocation(keys, rootKey: rootKey) }
 
   /// How people reach it, as far as it can be known without reading the certificate.
   package var origin: String { namedOrigin ?? listen.origin(isTLS: tls != nil) }
@@ -214,12 +294,16 @@ extension Settings {
       ("tls.certificate", "tls.key"), ("tls.key", "tls.certificate"), ("tls.redirect", "tls.certificate"),
       ("mail.host", "mail.from"), ("mail.from", "mail.host"), ("mail.user", "mail.password_file"),
       ("mail.password_file", "mail.user"), ("metrics.allow", "metrics.listen"),
+      ("database.owner_url", "database.url"), ("database.connections", "database.url"),
       ("backup.hour", "backup.place"), ("backup.keep_days", "backup.place"), ("proxy.trust", "origin"),
     ]
     var findings = pairs.filter { has($0.0) && !has($0.1) }.map { said, missing in
       file.finding(said, "Say \(missing) too: \(said) does nothing without it.")
     }
-    for (key, place) in [("keys", keys), ("backup.place", backup?.place ?? "")]
+    if KeyPlaceName.isDatabase(keys), rootKey == nil {
+      findings.append(file.finding("keys", "Say root_key too: the root key never lies in the database."))
+    }
+    for (key, place) in [("keys", keys), ("root_key", rootKey ?? ""), ("backup.place", backup?.place ?? "")]
       + keyReplicas.map({ ("key_replicas", $0) })
     where lies(place, inside: data) {
       findings.append(
@@ -232,6 +316,7 @@ extension Settings {
     if tls != nil, has("proxy.trust") {
       findings.append(file.finding("proxy.trust", "Choose one: TLS here (tls), or TLS at the proxies (proxy.trust)."))
     }
+    findings += fileRules(file)
     if let metrics, !metrics.listen.isLoopback, metrics.allow.isEmpty {
       findings.append(
         file.finding("metrics.listen", "Say under metrics.allow who may read the figures, or listen on localhost."))
@@ -244,7 +329,9 @@ extension Settings {
   }
 
   private func secrets(_ file: SettingsFile) -> [SettingsFile.Finding] {
-    let named: [(key: String, secret: SecretFile?)] = [("tls.key", tls?.key), ("mail.password_file", mail?.password)]
+    let named: [(key: String, secret: SecretFile?)] = [
+      ("tls.key", tls?.key), ("mail.password_file", mail?.password), ("files.secret_key_file", files?.secretKey),
+    ]
     return named.compactMap { key, secret in
       secret?.fault().map { file.finding(key, $0) }
     }

@@ -1,12 +1,22 @@
+import Ledger
+
 /// Every key of the configuration file. A key that is not here is refused; one that is stands in the example and in the
 /// reference, because both are written from this list.
 package enum SettingsSchema {
   /// Sections in the order of the example, with the sentence above each.
   package static let sections: [(name: String, about: String)] = [
     ("tls", "HTTPS. Without a certificate only this machine may connect, unless a trusted proxy ends TLS."),
+    (
+      "database",
+      "PostgreSQL, where several servers hold one installation. Without it the data lies in the data directory itself."
+    ),
     ("proxy", "A reverse proxy in front. Its word on where a request came from counts only from these addresses."),
     ("limits", "How much one caller may ask for. Whoever asks for more is told 429 and when to come back."),
     ("mail", "How invitations and reminders are sent: SMTP with TLS, never without."),
+    (
+      "files",
+      "Where uploaded files and certificates lie, sealed: in the data directory, in the database, or in an S3-compatible object store."
+    ),
     ("egress", "What outgoing connections may reach."),
     ("backup", "The nightly backup."),
     ("log", "What is written to standard error; under systemd that is the journal."),
@@ -14,20 +24,27 @@ package enum SettingsSchema {
   ]
 
   package static let keys: [SettingKey] =
-    places + tls + proxy + limits + mail + egress + backup + log + metrics
+    places + tls + database + proxy + limits + mail + files + egress + backup + log + metrics
 
   package static func key(_ path: String) -> SettingKey? { keys.first { $0.path == path } }
 
   private static let places: [SettingKey] = [
     SettingKey("data", .path, ordinary: "/var/lib/steward/data", "Where the data lies: databases and sealed files."),
     SettingKey(
-      "keys", .path, sample: "/var/lib/steward/data.keys",
+      "keys", .keyPlace, sample: "/var/lib/steward/data.keys",
       """
       Where the keys lie: never inside the data directory. Unless said otherwise the name of the data directory with .keys behind it. \
-      Whoever has both directories can read everything; better they are on different volumes.
+      Whoever has both directories can read everything; better they are on different volumes. Several servers share one directory, or \
+      a database of its own: postgres://steward_keys@keys.example.com/keys.
       """),
     SettingKey(
-      "key_replicas", .paths, sample: "[/mnt/keys/steward]",
+      "root_key", .path, sample: "/etc/steward/root.key",
+      """
+      The file of the root key, if it is not root.key in the directory of the keys. A database never holds it: with one it has to be said here. \
+      The same on every server.
+      """),
+    SettingKey(
+      "key_replicas", .keyPlaces, sample: "[/mnt/keys/steward]",
       """
       Further places that hold every key before its first use. A write waits for all of them. Without one, losing the key \
       directory loses all data.
@@ -54,6 +71,22 @@ package enum SettingsSchema {
     SettingKey(
       "tls.redirect", .address, sample: "\"[::]:80\"",
       "Where plain HTTP is answered with a redirect to HTTPS, and with nothing else."),
+  ]
+
+  private static let database: [SettingKey] = [
+    SettingKey(
+      "database.url", .database, sample: "postgres://steward_app@localhost/steward",
+      """
+      The database, as the application's role; it may read and write rows and nothing else. The password belongs into the file that \
+      passfile=… names, not here.
+      """),
+    SettingKey(
+      "database.owner_url", .database, sample: "postgres://steward_owner@localhost/steward",
+      "The same as the role that owns the schema. Needed for the first start and after an upgrade; best removed in between."
+    ),
+    SettingKey(
+      "database.connections", .integer(DatabaseSettings.connectionRange), ordinary: "8",
+      "Connections of one server. PostgreSQL must allow them for all servers together."),
   ]
 
   private static let proxy: [SettingKey] = [
@@ -100,6 +133,35 @@ package enum SettingsSchema {
       "Whether you run this mail server yourselves. If not, its operator must be an active sub-processor of the register."
     ),
     SettingKey("mail.from_name", .text, ordinary: "Steward", "The sender's name."),
+  ]
+
+  private static let files: [SettingKey] = [
+    SettingKey(
+      "files.store", .choice(["directory", "database", "s3"]), sample: "s3",
+      """
+      Where files go. Unless said otherwise where the rows go: into the data directory, or into the database (PostgreSQL). With PostgreSQL \
+      a directory must be one that all servers share. What lies in the data directory when another store is named is read there, and moved \
+      over once a day.
+      """),
+    SettingKey(
+      "files.endpoint", .origin, sample: "https://s3.eu-central-1.amazonaws.com",
+      "The object store. Plain http: for this machine only."),
+    SettingKey("files.bucket", .text, sample: "steward-files", "The bucket. It must exist, and belong to nobody else."),
+    SettingKey(
+      "files.bucket_in_host", .flag, ordinary: "false",
+      "Whether the bucket's name stands before the host (https://bucket.host/) and not in the path."),
+    SettingKey("files.region", .text, ordinary: "us-east-1", "The region that requests are signed for."),
+    SettingKey(
+      "files.prefix", .text, sample: "steward/", "What the names of all objects begin with, if others share the bucket."
+    ),
+    SettingKey("files.access_key", .text, sample: "AKIAIOSFODNN7EXAMPLE", "The name of the key to sign in with."),
+    SettingKey(
+      "files.secret_key_file", .secretFile, sample: "files-secret-key",
+      "Where its secret half is. As a systemd credential: LoadCredential=files-secret-key:/etc/steward/files-secret-key."
+    ),
+    SettingKey(
+      "files.own", .flag, ordinary: "false",
+      "Whether you run this store yourselves. If not, its operator must be an active sub-processor of the register."),
   ]
 
   private static let egress: [SettingKey] = [
