@@ -15,9 +15,37 @@ enum Baseline {
       try await database.write { try vendor.insert($0) }
       return EditedResponse(status: .created, response: vendor)
     }
+    addReads(to: router, database)
     let application = Application(
       router: router, configuration: .init(address: .hostname("127.0.0.1", port: port)))
     try await application.runService()
+  }
+
+  /// The same questions as Steward's, asked of SQL; a word is found the way SQL finds it without an index of words.
+  private static func addReads(to router: Router<BasicRequestContext>, _ database: DatabasePool) {
+    router.get("/v1/vendors/:id") { _, context in
+      let id = try context.parameters.require("id")
+      let vendor = try await database.read { try Vendor.filter(key: ["tenant": "acme", "id": id]).fetchOne($0) }
+      guard let vendor else { throw HTTPError(.notFound) }
+      return vendor
+    }
+    router.get("/v1/vendors") { request, _ in
+      let limit = request.uri.queryParameters.get("limit", as: Int.self) ?? 50
+      var wanted = Vendor.filter(Column("tenant") == "acme").order(Column("id")).limit(limit)
+      if let word = request.uri.queryParameters.get("q") { wanted = wanted.filter(Column("name").like("%\(word)%")) }
+      let query = wanted
+      return VendorPage(items: try await database.read { try query.fetchAll($0) })
+    }
+    router.post("/fill/:count") { _, context in
+      let count = try context.parameters.require("count", as: Int.self)
+      return try await database.write { db in
+        try (0..<count).map { number in
+          let vendor = Vendor(numbered: number)
+          try vendor.insert(db)
+          return vendor.id
+        }
+      }.joined(separator: "\n")
+    }
   }
 
   /// WAL with a real fsync at each commit. GRDB sets `synchronous` to NORMAL when it turns WAL on, so it is set afterwards
@@ -45,7 +73,7 @@ private struct VendorInput: Decodable {
 }
 
 /// The same columns as Steward's vendor, in clear.
-private struct Vendor: Codable, PersistableRecord, ResponseEncodable {
+private struct Vendor: Codable, FetchableRecord, PersistableRecord, ResponseEncodable {
   static let databaseTableName = "vendor"
   static let schema = """
     CREATE TABLE IF NOT EXISTS vendor (
@@ -66,6 +94,15 @@ private struct Vendor: Codable, PersistableRecord, ResponseEncodable {
   let ended_on: String?
   let created_at: Int64
 
+  /// As the register that Steward imports has them.
+  init(numbered number: Int) {
+    self.init(
+      VendorInput(
+        name: "Bulk vendor \(number) Ltd", registry_id: "\(2_000_000 + number)",
+        privacy_url: "https://bulk-\(number).example/privacy", retention_days: 365,
+        data_categories: ["IP addresses", "Device identifiers"]))
+  }
+
   init(_ input: VendorInput) {
     tenant = "acme"
     // Ordered by time, as Steward's ids are: random keys would slow the baseline down.
@@ -79,4 +116,8 @@ private struct Vendor: Codable, PersistableRecord, ResponseEncodable {
     relationship = "active"
     ended_on = nil
   }
+}
+
+private struct VendorPage: Encodable, ResponseEncodable {
+  let items: [Vendor]
 }

@@ -1,31 +1,39 @@
 import Foundation
 
-/// What `make bench` measures against, and what it measures in process. Driven by Tools/bench.py.
+/// What `make bench` measures against, and what it measures in process. Driven by Tools/bench; prints one JSON object.
 let usage = """
-  usage: steward-bench baseline DIRECTORY PORT    a plain server: POST /v1/vendors, one commit per request, no journal
-         steward-bench ledger DIRECTORY           the ledger alone with 512-byte entries, in process
-         steward-bench fill DIRECTORY COUNT       a ledger with so many entries, for `verify`
-         steward-bench verify DIRECTORY           how long the whole record of such a ledger takes to verify, on one core
+  usage: steward-bench baseline DIRECTORY PORT     a plain server: vendors in clear, one commit per request, no journal
+         steward-bench server DIRECTORY PORT       Steward with sample data, and POST /v1/unrecorded/vendors beside it: the same path
+                                                   without journal, tree and signature
+         steward-bench ledger DIRECTORY SECONDS    the ledger alone with 512-byte entries, in process
+         steward-bench growth DIRECTORY COUNT      what a write costs in logs of a thousand to COUNT entries; leaves the log there
+         steward-bench verify DIRECTORY            how long the whole record of such a log takes to verify
+         steward-bench postgres URL                what one connection to PostgreSQL does, without the ledger
+         steward-bench tenants DIRECTORY COUNT     makes so many tenants with an owner each; tokens go to DIRECTORY.tokens
+
+  On PostgreSQL with --database URL --database-owner URL; growth needs a second database, --beside URL --beside-owner URL.
 
   """
 
-let arguments = CommandLine.arguments.dropFirst()
-switch (arguments.first, arguments.count) {
-case ("baseline", 3):
-  guard let port = arguments.last.flatMap({ Int($0) }) else { stop() }
-  try await Baseline.serve(directory: arguments[arguments.startIndex + 1], port: port)
-case ("ledger", 2):
-  try await LedgerAlone.run(directory: arguments[arguments.startIndex + 1])
-case ("fill", 3):
-  guard let count = arguments.last.flatMap({ Int($0) }) else { stop() }
-  try await LedgerAlone.fill(directory: arguments[arguments.startIndex + 1], count: count)
-case ("verify", 2):
-  try LedgerAlone.verify(directory: arguments[arguments.startIndex + 1])
-default:
-  stop()
-}
-
-func stop() -> Never {
+let words = CommandLine.arguments.dropFirst()
+do {
+  if words.first == "postgres", words.count == 2, let url = words.last {
+    try PostgresAlone.run(url: url)
+    exit(0)
+  }
+  let arguments = try Arguments(CommandLine.arguments.dropFirst())
+  let place = arguments.place
+  switch arguments.verb {
+  case "baseline": try await Baseline.serve(directory: place.directory, port: arguments.number())
+  case "server": try await UnrecordedServer.serve(place, port: arguments.number())
+  case "ledger": try await LedgerAlone.run(place, seconds: Double(arguments.number()))
+  case "growth": try await Growth.run(place, beside: arguments.beside, count: arguments.number())
+  case "verify": try LedgerAlone.verify(place)
+  case "postgres": try PostgresAlone.run(url: place.directory)
+  case "tenants": try await ManyTenants.make(place, count: arguments.number())
+  default: throw WrongUsage()
+  }
+} catch is WrongUsage {
   FileHandle.standardError.write(Data(usage.utf8))
   exit(2)
 }

@@ -2,21 +2,24 @@
 
 import os
 import shutil
-import statistics
 import subprocess
 import time
 
-ROUNDS = 3
-EVIDENCE_FILES, EVIDENCE_BYTES = 24, 32 * 1024 * 1024
+from bench import row
+from reads import import_register
+
+EVIDENCE_BYTES = 32 * 1024 * 1024
+EVIDENCE_FILES, EVIDENCE_FILES_LONG = 8, 24
 
 
-def fill(demo):
-    """Evidence of 768 MiB; the rows of the import before it come on top."""
+def fill(demo, files):
+    """Evidence, beside the rows of a register."""
+    import_register(demo)
     manager = demo.client("manager")
     case = next(c for c in manager.items("/v1/cases") if c["state"] == "open")
     steps = manager.get(f"/v1/cases/{case['id']}").json["steps"]
     step, kind = next((s["id"], n["kind"]) for s in steps for n in s["needs"]["evidence"])
-    for number in range(EVIDENCE_FILES):
+    for number in range(files):
         answer = manager.upload(
             f"/v1/cases/{case['id']}/steps/{step}/evidence?kind={kind}", os.urandom(EVIDENCE_BYTES), "application/octet-stream", f"{number}.bin")
         if answer.status != 201:
@@ -44,7 +47,7 @@ def peak_mib(*command):
 
 
 def one_round(demo, home, env):
-    """Seconds for each of the four; restores are made from what was just written."""
+    """Seconds for each of the five; restores are made from what was just written."""
     place, repository, ours, theirs = (home / name for name in ("place", "restic", "ours", "theirs"))
     for path in (place, repository, ours, theirs):
         shutil.rmtree(path, ignore_errors=True)
@@ -57,20 +60,35 @@ def one_round(demo, home, env):
     return seen
 
 
-def measure_backups(demo, home, quiet, table):
+def measure(bench, files):
     """The demo is stopped. Rates are megabytes of the data directory a second."""
     if not shutil.which("restic"):
-        print("  restic is missing (apt-get install restic): no figures for backups")
-        return
+        raise SystemExit("restic is missing: apt-get install restic")
+    home, demo = bench.place("backups"), bench.demo().start()
+    try:
+        fill(demo, files)
+    finally:
+        demo.stop()
     env = {"RESTIC_PASSWORD": "bench", "RESTIC_CACHE_DIR": str(home / "restic-cache")}
-    megabytes, calm, rounds = size_of(demo.data) / 1e6, True, []
-    for _ in range(ROUNDS):
-        calm &= quiet.check()
-        rounds.append(one_round(demo, home, env))
-    rate = {name: statistics.median(megabytes / seen[name] for seen in rounds) for name in rounds[0]}
-    table.add(f"backup of {megabytes:.0f} MB, beside restic", rate["backup"], "MB/s", calm, rate["restic backup"])
-    table.add("restore with verification, beside restic", rate["restore"], "MB/s", calm, rate["restic restore"])
-    table.add("verification of a backup", rate["verify"], "MB/s", calm)
+    megabytes = size_of(demo.data) / 1e6
+    (rounds,), calm = bench.rounds(lambda n: one_round(demo, home, env))
+
+    def rates(name):
+        return [megabytes / seen[name] for seen in rounds]
+
+    bench.add(f"backup of {megabytes:.0f} MB", rates("backup"), "MB/s", calm, baseline=("restic", rates("restic backup")))
+    bench.add("restore with verification", rates("restore"), "MB/s", calm, baseline=("restic", rates("restic restore")))
+    bench.add("verification of a backup", rates("verify"), "MB/s", calm)
     if os.path.exists("/usr/bin/time"):
         peak = peak_mib(demo.binary, "backup", "create", "--data", demo.data, "--to", home / "place", "--base")
-        table.add("peak memory of a backup", peak, "MiB", calm)
+        bench.add("peak memory of a backup", [peak], "MiB", calm)
+
+
+@row("backup", engines=("SQLite",))
+def backups(bench):
+    measure(bench, EVIDENCE_FILES)
+
+
+@row("backup-long", engines=("SQLite",), long=True)
+def backups_long(bench):
+    measure(bench, EVIDENCE_FILES_LONG)

@@ -1,4 +1,5 @@
--- wrk: POST /v1/vendors with a body of its own each time, a bearer token from TOKEN. The last line is JSON for Tools/bench.
+-- wrk: POST with a body of its own each time, a bearer token from TOKEN; several, with commas between them, take turns. The last line is JSON
+-- for Tools/bench.
 
 local threads = 0
 
@@ -9,9 +10,11 @@ end
 
 function init(args)
   count = 0
-  headers = { ["Content-Type"] = "application/json" }
-  local token = os.getenv("TOKEN")
-  if token and token ~= "" then headers["Authorization"] = "Bearer " .. token end
+  heads = {}
+  for token in string.gmatch(os.getenv("TOKEN") or "", "[^,]+") do
+    heads[#heads + 1] = { ["Content-Type"] = "application/json", ["Authorization"] = "Bearer " .. token }
+  end
+  if #heads == 0 then heads[1] = { ["Content-Type"] = "application/json" } end
   run = os.getenv("RUN") or "0"
 end
 
@@ -20,7 +23,7 @@ function request()
   local name = "Vendor " .. run .. "-" .. number .. "-" .. count
   local body = '{"name":"' .. name .. '","privacy_url":"https://vendor-' .. count .. '.example/privacy","retention_days":365,'
     .. '"data_categories":["Names and contact details","IP addresses","Device identifiers","Support conversations"]}'
-  return wrk.format("POST", nil, headers, body)
+  return wrk.format("POST", nil, heads[count % #heads + 1], body)
 end
 
 function done(summary, latency, requests)

@@ -9,6 +9,7 @@ import time
 LEAST_IDLE = 0.85
 #: The slowest of five probes against the fastest: a disk that others use does not hold its rate.
 LEAST_STEADY = 0.6
+#: How long a machine gets to come to rest before a row is measured and marked.
 SETTLE_SECONDS = 45
 
 
@@ -40,13 +41,13 @@ def disk_rates(directory, probes=5, writes=200):
 class Quiet:
     """`check()` before and after each measurement; a row is quiet if both were."""
 
-    def __init__(self, directory):
-        self.directory, self.rates = directory, []
+    def __init__(self, directory, settle_seconds=SETTLE_SECONDS):
+        self.directory, self.settle_seconds, self.rates = directory, settle_seconds, []
 
     def settled_idle_share(self):
         """What was just started has work of its own (a server proves its promises): it gets time to come to rest."""
         idle, waited = idle_share(), 0
-        while idle < LEAST_IDLE and waited < SETTLE_SECONDS:
+        while idle < LEAST_IDLE and waited < self.settle_seconds:
             idle, waited = idle_share(), waited + 1
         return idle
 

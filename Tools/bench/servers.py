@@ -13,10 +13,16 @@ RELEASE = Path(os.environ.get("STEWARD_BIN", ROOT / ".build" / "release"))
 
 sys.path.insert(0, str(ROOT / "Tests" / "e2e"))
 os.environ.setdefault("STEWARD_BIN", str(RELEASE))
+import steward  # noqa: E402
 from steward import Client, Demo, free_port  # noqa: E402
+
+#: The first start of a demo fills it, durably; how long that takes is no figure of ours.
+steward.START_SECONDS = 180
 
 
 class Baseline:
+    """The plain server."""
+
     def __init__(self, home):
         self.home, self.port, self.process = Path(home), free_port(), None
         self.home.mkdir(parents=True, exist_ok=True)
@@ -35,6 +41,18 @@ class Baseline:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(20)
+
+
+class Unrecorded(Demo):
+    """Steward with sample data from steward-bench, which has the route without the record beside the product's own."""
+
+    def __init__(self, home, flags):
+        super().__init__(home, binary=RELEASE / "steward-bench", options=tuple(flags))
+
+    def begin(self):
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.binary, "server", self.home, str(self.port), *map(str, self.options)], stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(self.tmp)})
 
 
 def wait_for(port, path, seconds=60):

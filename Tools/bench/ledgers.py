@@ -1,0 +1,49 @@
+"""The ledger without HTTP: its rate, what a write costs in a long log, and how long the whole of it takes to verify."""
+
+
+from bench import row
+from figures import reach
+
+#: Entries of the log that grows; with --long the second.
+GROWN, GROWN_LONG = {"SQLite": 1_000_000, "PostgreSQL": 100_000}, {"SQLite": 10_000_000, "PostgreSQL": 1_000_000}
+
+
+@row("ledger")
+def ledger_alone(bench):
+    def run(number):
+        return bench.tool("ledger", bench.place("ledger"), bench.options.seconds, flags=bench.engine.place().tool)
+
+    (runs,), calm = bench.rounds(run)
+    bench.add("ledger alone, 512-byte entries, 512 in flight", [r["in_flight"] for r in runs], "1/s", calm, reach=reach("value", ">=", 50_000))
+    bench.add("ledger alone, 512-byte entries, one at a time", [r["one_at_a_time"] for r in runs], "1/s", calm)
+
+
+def grow_and_verify(bench, count):
+    """One log serves both: it is grown, then verified as it lies there, by a process that may use one processor only."""
+    place, flags, beside = bench.place("growth"), bench.engine.place().tool, bench.engine.place().tool
+    calm = bench.quiet.check()
+    result = bench.tool("growth", place, count, flags=flags + [word.replace("--database", "--beside", 1) if word.startswith("--") else word for word in beside])
+    calm &= bench.quiet.check()
+    bench.figures.growth[bench.engine.name] = result["points"]
+    for point in result["points"]:
+        name = f"write at {point['entries']:,} entries beside one at 1,000"
+        last = point is result["points"][-1]
+        bench.add(name, point["insert_us"], "µs", calm, baseline=("1,000 entries", point["small_insert_us"]), reach=reach("ratio", "<=", 1.2) if last else None)
+        if last:
+            bench.add(f"update of a random record at {point['entries']:,} entries", point["update_us"], "µs", calm, baseline=("1,000 entries", point["small_update_us"]))
+    (runs,), calm = bench.rounds(lambda n: bench.tool("verify", place, flags=flags, before=["taskset", "-c", "0"]))
+    if not all(run["intact"] for run in runs):
+        raise SystemExit("the log that was grown does not verify")
+    entries = runs[0]["entries"]
+    bench.add("log re-verified on one core, per 1,000,000 entries", [run["seconds"] * 1e6 / entries for run in runs], "s", calm,
+              reach=reach("value", "<=", 3), note=f"{entries:,} entries")
+
+
+@row("growth")
+def growth(bench):
+    grow_and_verify(bench, bench.options.grown or GROWN[bench.engine.name])
+
+
+@row("growth-long", long=True)
+def growth_long(bench):
+    grow_and_verify(bench, GROWN_LONG[bench.engine.name])
