@@ -69,6 +69,9 @@ package struct Guest: Sendable {
     return Guest(app: app, name: name, id: id, token: nil, cookie: cookie.map { String($0.prefix { $0 != ";" }) })
   }
 
+  /// The same person at another server.
+  package func at(_ app: StewardApp) -> Guest { Guest(app: app, name: name, id: id, token: token, cookie: cookie) }
+
   /// The same person, by another token.
   package func withToken(_ token: String) -> Guest { Guest(app: app, name: name, id: id, token: token) }
 

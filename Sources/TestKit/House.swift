@@ -4,6 +4,7 @@ import Logging
 import Platform
 import Server
 import Synchronization
+import TestDatabase
 
 /// A whole installation for one test: the real application on a temporary directory, with a clock that stands still and people
 /// who are always the same.
@@ -18,7 +19,10 @@ package final class House: Sendable {
   package let app: StewardApp
   package let clock: FixedClock
   package let directory: String
+  /// Nil where the suite runs on SQLite.
+  package let database: TestDatabase?
   private let successor = Mutex<StewardApp?>(nil)
+  private let neighbours = Mutex<[StewardApp]>([])
   package let acme: TenantProfile
   package let globex: TenantProfile
   /// Manager.
@@ -37,26 +41,31 @@ package final class House: Sendable {
   package var stranger: Guest { Guest(app: app, name: "stranger", id: nil, token: nil) }
 
   package static func open(
-    mail: MailSettings = MailSettings(), backsUp: Bool = false, logger: Logger? = nil
+    mail: MailSettings = MailSettings(), backsUp: Bool = false, objectStore: ObjectStoreSettings? = nil,
+    logger: Logger? = nil, isShared: Bool = false
   ) async throws -> House {
     let directory = try temporaryDirectory()
     let clock = FixedClock(beginning)
     let data = directory + "/data"
-    try Installation.create(at: data, keys: data + ".keys", now: clock.now).close()
+    let database = try TestDatabase.make(tables: ModuleList.everyTable)
+    try Installation.create(at: data, keys: "\(data).keys", database: database?.settings, now: clock.now).close()
     var quiet = StewardApp.logger()
     quiet.logLevel = .critical
     var configuration = ServerConfiguration(
       dataDirectory: data, keysDirectory: nil, listen: ListenAddress(host: "localhost", port: 8080))
     configuration.mail = mail
+    configuration.objectStore = objectStore
+    configuration.database = database?.settings
     if backsUp {
       configuration.backups = BackupSettings(place: directory + "/place")
       try FileManager.default.createDirectory(atPath: directory + "/place", withIntermediateDirectories: false)
     }
-    let app = try StewardApp(configuration, clock: clock, logger: logger ?? quiet)
-    return try await House(app: app, clock: clock, directory: directory)
+    let app = try StewardApp(configuration, clock: clock, logger: logger ?? quiet, isShared: isShared)
+    return try await House(app: app, clock: clock, directory: directory, database: database)
   }
 
-  private init(app: StewardApp, clock: FixedClock, directory: String) async throws {
+  private init(app: StewardApp, clock: FixedClock, directory: String, database: TestDatabase?) async throws {
+    self.database = database
     self.app = app
     self.clock = clock
     self.directory = directory
@@ -87,6 +96,14 @@ package final class House: Sendable {
     try await app.accounts.setPassword(acme.id, id, password, by: House.actor)
   }
 
+  /// A statement run behind the ledger's back, with the guards taken away: what someone with the file, or with the database, can do.
+  package func tamper(_ tenant: TenantID, _ statement: String) throws {
+    if let database { return try database.tamper(["SET session_replication_role = replica", statement]) }
+    let file = try SQLiteDatabase(path: "\(directory)/data/tenants/\(tenant).db")
+    defer { file.close() }
+    try file.onWriterBlocking { connection, gate in try gate.whileOpen { try connection.run(raw: statement) } }
+  }
+
   /// The same directory in a new life of the process. The house itself must not be used from then on, but to leave it.
   package func reopened() async throws -> StewardApp {
     await app.close()
@@ -97,11 +114,24 @@ package final class House: Sendable {
     return next
   }
 
+  /// A second server on the same database, which knows of the first only what that says. For a house that is shared. Where the engine
+  /// lets one process have the database, the two have a ledger in common and nothing else.
+  package func neighbour() throws -> StewardApp {
+    var logger = StewardApp.logger()
+    logger.logLevel = .critical
+    let next = try StewardApp(app.configuration, clock: clock, logger: logger, beside: database == nil ? app : nil)
+    next.readiness.declare()
+    if database != nil { neighbours.withLock { $0.append(next) } }
+    return next
+  }
+
   /// Closes the application and removes its directory.
   package func leave() {
     Task {
+      for neighbour in neighbours.withLock({ $0 }) { await neighbour.close() }
       await (successor.withLock { $0 } ?? app).close()
       removeTree(directory)
+      database?.drop()
     }
   }
 }

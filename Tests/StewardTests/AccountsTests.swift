@@ -28,6 +28,9 @@ struct AccountsTests {
     let again = try await house.stranger.signedIn(
       slug: "acme", email: "ZOE@acme.example", password: AccountsTests.password)
     #expect(try await again.get("/v1/me").json()["email"] == "zoe@acme.example")
+    // What a cookie holds is no token, also when the server knows it by now.
+    let session = try #require(again.cookie?.dropFirst("steward_session=".count))
+    #expect(try await again.withToken(String(session)).get("/v1/me").status == 401)
     let signedIn = try await house.stranger.submit(
       "/t/acme", [("email", "zoe@acme.example"), ("password", AccountsTests.password)])
     #expect(signedIn.headers["Steward-Receipt"] != nil)

@@ -1,6 +1,7 @@
 import Glibc
 import Platform
 import Server
+import TestDatabase
 import TestKit
 import Testing
 
@@ -50,7 +51,9 @@ struct AttackTests {
     #expect(MailAddress(name: "Steward", address: "steward@mail.example") != nil)
   }
 
-  @Test("a database is readable by its owner alone, whatever the umask and the directory allow")
+  @Test(
+    "a database is readable by its owner alone, whatever the umask and the directory allow",
+    .enabled(if: !TestDatabase.isWanted, "about the files of SQLite"))
   func privateDatabase() async throws {
     let house = try await House.open()
     defer { house.leave() }

@@ -194,10 +194,7 @@ struct AuditTrailTests {
     defer { house.leave() }
     let item = try #require(try items(try await house.adam.get("/v1/audit?action=vendor.update")).first)
     let index = try #require(item["index"]?.integer)
-    let path = "\(house.app.ledger.installation.directory)/tenants/\(house.acme.id).db"
-    let database = try SQLiteDatabase(path: path)
-    try database.onWriterBlocking { connection, gate in try gate.whileOpen { try connection.run(raw: statement) } }
-    database.close()
+    try house.tamper(house.acme.id, statement)
     #expect(try await house.adam.get("/v1/audit/\(index)").json()["holds"]?.bool == false)
     let page = try await house.adam.page("/audit/\(index)").text
     #expect(page.contains("This entry does not verify"))

@@ -2,6 +2,7 @@ import Backup
 import Foundation
 import Platform
 @testable import Server
+import TestDatabase
 import TestKit
 import Testing
 
@@ -14,10 +15,10 @@ struct BackupCheckTests {
   func withoutPlace() async throws {
     let bench = try await BackupBench()
     defer { bench.house.leave() }
-    for id in ["F23", "A9"] {
-      let result = try await bench.result(id)
-      #expect(result.outcome == .proven, "\(result)")
-    }
+    #expect(try await bench.result("F23").outcome == .proven)
+    let volumes = try await bench.result("A9")
+    // Into a database's own files the check cannot look, and says so.
+    #expect(TestDatabase.isWanted ? volumes.reason.contains("PostgreSQL") : volumes.outcome == .proven, "\(volumes)")
     let rolling = try await bench.result("A22")
     #expect(rolling.outcome == .couldNotRun && rolling.reason.contains("No place"))
     #expect(!FileManager.default.fileExists(atPath: bench.data + "/probe"))
@@ -28,7 +29,7 @@ struct BackupCheckTests {
     let bench = try await BackupBench()
     defer { bench.house.leave() }
     let sound = bench.environment.backupSpecimen
-    for id in ["F23", "A9"] {
+    for id in TestDatabase.isWanted ? ["F23"] : ["F23", "A9"] {
       var environment = bench.environment
       environment.backupSpecimen = { tenant in
         let specimen = try await sound(tenant)

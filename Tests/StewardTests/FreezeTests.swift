@@ -230,9 +230,9 @@ struct FreezeSabotageTests {
         run: kind.run)
     }
     // The check asks for the kinds as they were declared, and the runner goes by others.
-    let jobs = try Jobs(Array(house.app.services.jobs.kinds.values))
+    let jobs = try Jobs(Array(house.app.services.jobs.kinds.values), clock: house.clock)
     var careless = house.app.services
-    careless.jobs = try Jobs(kinds)
+    careless.jobs = try Jobs(kinds, clock: house.clock)
     let runner = JobRunner(services: careless, logger: house.app.logger)
     jobs.open { try await runner.serve($0) }
     environment.services.jobs = jobs

@@ -1,6 +1,7 @@
 import Custody
 import Glibc
 import Platform
+import TestDatabase
 import TestKit
 import Testing
 
@@ -19,7 +20,9 @@ struct LockTests {
     }
   }
 
-  @Test("looking through the files of a running installation leaves the locks on its databases")
+  @Test(
+    "looking through the files of a running installation leaves the locks on its databases",
+    .enabled(if: !TestDatabase.isWanted, "about the files of SQLite"))
   func scanning() async throws {
     let house = try await House.open()
     defer { house.leave() }

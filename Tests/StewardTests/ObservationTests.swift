@@ -26,7 +26,7 @@ struct ObservationTests {
   @Test("a line names the route and nothing of the request")
   func lines() async throws {
     let lines = Mutex<[String]>([])
-    let handler = LineLog(LogSettings(level: .info, format: .logfmt)) { line in
+    let handler = LineLog(LogSettings(level: .info, format: .logfmt)) { line, _ in
       lines.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
     }
     let house = try await House.open(logger: Logger(label: "test") { _ in handler })

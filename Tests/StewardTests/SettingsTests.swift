@@ -51,6 +51,25 @@ struct SettingsTests {
         "s.yaml:3: Say secret_sha256 for this entry of limits.researchers."
       ),
       (
+        "files:\n  store: s3\n  endpoint: https://s.example\n  bucket: files\n  access_key: AK",
+        "s.yaml:2: Say files.secret_key_file too: an object store cannot be reached without it."
+      ),
+      (
+        "files:\n  store: s3\n  endpoint: https://s.example\n  bucket: Files\n  access_key: AK\n  secret_key_file: word",
+        """
+        s.yaml:2: The store of files cannot be used. The address is refused: a bucket has 3 to 63 lower-case letters, digits, hyphens and \
+        dots (no dots if its name stands in the host).
+        """
+      ),
+      (
+        "files:\n  store: s3\n  endpoint: http://s.example\n  bucket: files\n  access_key: AK\n  secret_key_file: word",
+        "s.yaml:3: Write a scheme and a host without a path, such as https://steward.example.com for files.endpoint."
+      ),
+      (
+        "files:\n  secret_key: hunter2",
+        "s.yaml:2: No secret stands in this file: write it to a file of its own and name that with files.secret_key_file."
+      ),
+      (
         "origin: https://a.example/path",
         "s.yaml:1: Write a scheme and a host without a path, such as https://steward.example.com for origin."
       ),

@@ -81,7 +81,7 @@ struct SubprocessorTests {
     defer { removeTree(directory) }
     let data = directory + "/data"
     let clock = FixedClock(House.beginning)
-    try Installation.create(at: data, keys: data + ".keys", now: clock.now).close()
+    try Installation.create(at: data, keys: "\(data).keys", now: clock.now).close()
     let listen = ListenAddress(host: "localhost", port: 8080)
     let app = try StewardApp(
       ServerConfiguration(dataDirectory: data, keysDirectory: nil, listen: listen), clock: clock)
