@@ -1,5 +1,5 @@
-"""Plays every scenario against `steward demo` over real HTTP. `python3 Tests/e2e [--long] [WORDS]`; WORDS choose by
-sentence, --long kills more often and changes more bits.
+"""Plays every scenario against `steward demo` over real HTTP. `python3 Tests/e2e [--long] [--engine NAME] [WORDS]`; WORDS
+choose by sentence, --long kills more often and changes more bits, NAME is sqlite, postgresql or all.
 
 The last line is `N passed, M failed`."""
 
@@ -20,18 +20,23 @@ import providers  # noqa: F401
 import markers  # noqa: F401
 import tampering  # noqa: F401
 import keys  # noqa: F401
+import keydatabase  # noqa: F401
 import tls  # noqa: F401
 import mail  # noqa: F401
 import crash  # noqa: F401
 import jobs  # noqa: F401
+import nodes  # noqa: F401
 import backups  # noqa: F401
+import objects  # noqa: F401
+import migrate  # noqa: F401
 
 
 def main() -> int:
     if not steward.STEWARD.exists():
         print(f"{steward.STEWARD} is not built: run `make` first")
         return 2
-    words = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+    arguments = iter(sys.argv[1:])
+    words = [a for a in arguments if not a.startswith("--") or a == "--engine" and next(arguments) is None]
     passed = failed = 0
     for sentence, play in expect.SCENARIOS:
         if not all(word in sentence for word in words):

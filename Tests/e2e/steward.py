@@ -20,7 +20,7 @@ VERIFY = BINARIES / "steward-verify"
 SAMPLE_REGISTER = ROOT / "Examples" / "vendors.csv"
 REAL_REGISTER = ROOT.parent / "shared" / "data" / "vendors.csv"
 
-START_SECONDS = 30
+START_SECONDS = 60
 #: Whom clients believe; a scenario adds the authority of its own certificate.
 TRUST = ssl.create_default_context()
 
@@ -116,6 +116,7 @@ class Demo:
 
     #: Requests per second that one token may send: scenarios hammer with one, and that is not what they are about.
     rate = 100_000
+    start_seconds = START_SECONDS
 
     def __init__(self, home=None, binary=STEWARD, options=()):
         self.temporary = None if home else tempfile.TemporaryDirectory(prefix="steward-e2e-")
@@ -139,16 +140,20 @@ class Demo:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self):
+        self.begin()
+        self.wait_until_ready()
+        return self
+
+    def begin(self):
+        """Starts the process and does not wait until it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "demo", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", "--rate", str(self.rate),
                  "--credentials", self.credentials_file, *self.options],
                 stdout=log, stderr=log, env={**os.environ, "TMPDIR": str(self.tmp)})
-        self.wait_until_ready()
-        return self
 
     def wait_until_ready(self):
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + self.start_seconds
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise AssertionError(f"steward demo ended with {self.process.returncode}:\n{self.tail()}")
@@ -158,10 +163,13 @@ class Demo:
             except OSError:
                 pass
             time.sleep(0.02)
-        raise AssertionError(f"steward demo was not ready after {START_SECONDS} s:\n{self.tail()}")
+        raise AssertionError(f"steward demo was not ready after {self.start_seconds} s:\n{self.tail()}")
+
+    def runs(self):
+        return self.process is not None and self.process.poll() is None
 
     def stop(self):
-        if self.process and self.process.poll() is None:
+        if self.runs():
             self.process.send_signal(signal.SIGTERM)
             try:
                 self.process.wait(20)

@@ -1,7 +1,8 @@
-"""Faults survived by what is stored: `python3 Tests/faults [--long | --times N] [WORDS]`. WORDS choose by sentence.
+"""Faults survived by what is stored: `python3 Tests/faults [--long | --every | --times N] [WORDS]`. WORDS choose by sentence.
 
 A disk that refuses, tears or loses an operation, a power cut after any operation, a full disk, a clock that jumps; each tried at a
-sample of places, with --times N at N times as many, or with --long at every one. The last line is `N passed, M failed`."""
+sample of places, with --times N at N times as many, with --long at each that differs from the others, or with --every at each. The
+last line is `N passed, M failed`."""
 
 from concurrent.futures import ThreadPoolExecutor
 import sys

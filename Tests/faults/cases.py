@@ -6,12 +6,13 @@ import sys
 import time
 
 from disk import Disk, operations
-from house import ENOSPC, FAULTS, Home, LOST, OWNER, TORN, audit, missing_entries, ok
+from house import FAULTS, Home, OWNER, audit, missing_entries, ok, plain
 from pages import Browser
 from scenario import Story, contents, play
 from steward import Client, Demo
 
-LONG = "--long" in sys.argv
+EVERY = "--every" in sys.argv
+LONG = EVERY or "--long" in sys.argv
 TIMES = int(sys.argv[sys.argv.index("--times") + 1]) if "--times" in sys.argv else 1
 SEED = 20_261_121
 SUITES = []
@@ -36,7 +37,7 @@ def tidy():
 
 
 def sample(places, count):
-    """`count` of the places, spread evenly; with --long all, with `--times N` N times as many."""
+    """`count` of the places, spread evenly; with --long or --every all, with `--times N` N times as many."""
     places, count = list(places), count * TIMES
     if LONG or len(places) <= count:
         return places
@@ -56,6 +57,7 @@ class Base:
             self.people = [person for person in demo.people() if person["tenant"] == "acme"]
             self.tokens = {person["role"]: person["token"] for person in demo.people() if person["tenant"] == "acme"}
             manager = demo.client("manager")
+            self.tokens["elsewhere"] = demo.person("owner", "globex")["token"]
             self.tokens["template"] = manager.get("/v1/templates").json["items"][0]["id"]
             vendor = manager.post("/v1/vendors", {"name": "Fixture"}).json["id"]
             case = manager.post("/v1/cases", {"vendor": vendor, "template": self.tokens["template"], "terminated_on": "2026-11-01"}).json
@@ -78,6 +80,28 @@ def settle(demo):
         if now != state:
             state, since = now, time.monotonic()
         time.sleep(0.05)
+
+
+def numbers(all_operations, mode, match=""):
+    """Numbers of the operations at which a fault of this kind means something. Of a run of writes to one file with nothing else
+    between, the first, the one in the middle and the last, unless --every is given: whoever reads the file afterwards finds a piece
+    of the run, and these are the three kinds of pieces there are."""
+    letters = {"lost": "W", "torn": "W"}.get(mode, "CWSTRUMH")
+    found, run = [], []
+    for o in all_operations:
+        if match not in o[4] or o[4].endswith(("/lock", ".sock")) or mode == "lost" and o[4].endswith("-shm"):
+            continue
+        if run and (o[2], o[4]) != (run[0][2], run[0][4]) or o[2] != "W":
+            found, run = found + ends(run), []
+        if o[2] == "W":
+            run.append(o)
+        elif o[2] in letters:
+            found.append(o)
+    return [o[1] for o in found + ends(run)]
+
+
+def ends(run):
+    return run if EVERY else [o for n, o in enumerate(run) if n in (0, len(run) // 2, len(run) - 1)]
 
 
 @cache
@@ -166,18 +190,23 @@ def undisturbed_copy():
 
 @suite("the power fails after any operation of a server: what was acknowledged is there")
 def power_cuts():
+    """What was not synced is gone: then only the moments before a sync differ. Where some of it is left, each moment does."""
     _, all_operations, _ = undisturbed()
-    for number, place in enumerate(sample(range(len(all_operations) + 1), 12)):
-        yield f"after operation {place}", lambda place=place, number=number: cut_after(place, None, number % 4 == 0 or LONG)
-        yield f"after operation {place}, some of what was not synced left", (
-            lambda place=place, number=number: cut_after(place, SEED + place, number % 4 == 2 or LONG))
+    cuts = [n for n, o in enumerate(all_operations) if o[2] == "S"] + [len(all_operations)]
+    draw, before = random.Random(SEED), 0
+    for number, place in enumerate(sample(range(len(all_operations) + 1) if EVERY else cuts, 12)):
+        other = place if EVERY else draw.randint(before, place)
+        yield f"before operation {place}", lambda place=place, number=number: cut_after(place, None, number % 4 == 0)
+        yield f"after operation {other}, some of what was not synced left", (
+            lambda place=other, number=number: cut_after(place, SEED + place, number % 4 == 2))
+        before = place
 
 
 # Faults.
 
 
-def fault_at(number, mode):
-    with base().copy() as home:
+def fault_at(number, mode, begin=None):
+    with (begin or base)().copy() as home:
         disk, life = Disk(home.root), home.life(base().tenant)
         life.control.fail(number, mode)
         if life.serve():
@@ -186,6 +215,8 @@ def fault_at(number, mode):
             life.kill() if number % 2 and life.control.fired else life.stop()
         else:
             story = Story()
+        not_synced_again(life)
+        story.told += begin().story.told if begin else []
         # How many writes share a batch varies a little: the last places may not be reached.
         expect(life.control.fired or life.control.count < number, f"operation {number} came and did not fail")
         for operation in operations(life.log):
@@ -196,6 +227,7 @@ def fault_at(number, mode):
         lost = missing_entries(home, base().tenant, story.receipts())
         expect(not lost, f"acknowledged entries {[r.index for r in lost]} are not there after a restart")
         second = content_holds(home, story)
+        not_synced_again(second)
         for operation in operations(second.log):
             disk.apply(operation)
         with cut(disk) as after_both:
@@ -218,8 +250,10 @@ def expect_one_more(home):
 
 def told_sensibly(life, story, mode):
     fired = [told for told in story.told if told.fired]
+    # A tenant whose files cannot be opened cannot be read either; one that is open can.
+    was_open = any(told.status in (200, 201) for told in story.told) or not story.told[0].fired
     for told in fired:
-        if told.kind == "read":
+        if told.kind == "read" and was_open:
             expect(told.status == 200, f"reading: {told.status} {told.text}")
         elif not told.acknowledged and told.status not in (404, 422, 400):
             # 404 and the like: what it is about was itself refused.
@@ -227,30 +261,68 @@ def told_sensibly(life, story, mode):
     if failed_sync(life):
         late = [told for told in fired[1:] if told.acknowledged and told.kind != "read"]
         expect(not late, f"{len(late)} writes were acknowledged after a failed sync of the record")
+        other = life.client(base().tokens["elsewhere"]).post("/v1/vendors", {"name": "Elsewhere"})
+        expect(other.status == 503, f"another tenant of the process still writes: {other}")
+
+
+def not_synced_again(life):
+    """Linux marks what it could not write clean: a second sync says that all is well, and it is not."""
+    expect(not life.control.again, "a file or directory was synced again after a sync of it had failed")
 
 
 def failed_sync(life):
     return any(o[2] == "S" and o[3] and o[4].endswith(".db-wal") for o in operations(life.log))
 
 
-def places(all_operations, mode):
-    """Numbers of the operations at which a fault of this kind means something."""
-    letters = {"lost": "W", "torn": "W"}.get(mode, "CWSTRUM")
-    tenant = base().tenant
-    return [o[1] for o in all_operations if o[2] in letters and tenant in o[4] and not (mode == "lost" and o[4].endswith("-shm"))]
-
-
 @suite("an operation of a server fails: nothing acknowledged is lost, nothing false is told")
 def faults():
     _, all_operations, _ = undisturbed()
     for mode, value in FAULTS.items():
-        for number in sample(places(all_operations, mode), 3):
-            what = next(o for o in all_operations if o[1] == number and tenant_in(o))
-            yield f"{mode} at {number} ({what[2]} {what[4][-12:]})", lambda number=number, value=value: fault_at(number, value)
+        for number in sample(numbers(all_operations, mode, base().tenant), 3):
+            yield named(mode, number, all_operations, base().tenant), lambda number=number, value=value: fault_at(number, value)
 
 
-def tenant_in(operation):
-    return base().tenant in operation[4]
+def named(mode, number, all_operations, match=""):
+    what = next(o for o in all_operations if o[1] == number and match in o[4])
+    return f"{mode} at {number} ({what[2]} {what[4][-12:]})"
+
+
+class Killed:
+    """What a killed server leaves: its log holds what no start has read yet."""
+
+    def __init__(self):
+        self.home = base().copy()
+        KEPT.append(self.home)
+        life = self.home.life(base().tenant)
+        expect(life.serve(), life.said())
+        self.story = play(life, base().tokens, base().place, "earlier")
+        life.kill()
+
+    def copy(self):
+        return Home(self.home.root)
+
+
+@cache
+def killed():
+    return Killed()
+
+
+@cache
+def restarted():
+    """The operations of a start after a kill, up to the first write."""
+    with killed().copy() as home:
+        life = home.life(base().tenant)
+        expect(life.serve(), life.said())
+        expect(life.client(base().tokens["manager"]).post("/v1/vendors", {"name": "First"}).status == 201, "a write")
+        life.kill()
+        return operations(life.log)
+
+
+@suite("an operation of a start after a kill fails: nothing acknowledged is lost, nothing false is told")
+def restarts():
+    for mode, value in FAULTS.items():
+        for number in sample(numbers(restarted(), mode, base().tenant), 2):
+            yield named(mode, number, restarted(), base().tenant), lambda number=number, value=value: fault_at(number, value, killed)
 
 
 # Making things: an installation, a tenant.
@@ -262,20 +334,33 @@ def init_at(number, mode):
         disk, life = Disk(home.root), home.life()
         life.control.fail(number, mode)
         first = life.command("init", "--tenant", "Acme", "--owner", OWNER)
+        not_synced_again(life)
         if first.returncode != 0:
             expect("steward: " in first.stderr and "ing went wrong" not in first.stderr, f"it does not say what to do: {first.stderr}")
         for operation in operations(life.log):
             disk.apply(operation)
         with cut(disk) as after_cut:
             made_or_made_again(after_cut, first)
-        made_or_made_again(home, first)
+        made_or_made_again(home, first, disk)
 
 
-def made_or_made_again(home, first):
+def made_or_made_again(home, first, disk=None):
+    """With a disk: what the second try says is so after a power cut, whatever the first left."""
     if first.returncode != 0:
-        again = home.life().command("init", "--tenant", "Acme", "--owner", OWNER)
+        life = home.life()
+        again = life.command("init", "--tenant", "Acme", "--owner", OWNER)
         expect(again.returncode == 0, f"after {first.stderr!r}, once more: {again.stderr}")
+        if disk:
+            expect_durable(disk, life, "acme")
     works(home, "acme")
+
+
+def expect_durable(disk, life, *slugs):
+    for operation in operations(life.log):
+        disk.apply(operation)
+    with cut(disk) as after:
+        for slug in slugs:
+            works(after, slug)
 
 
 def works(home, slug):
@@ -307,10 +392,8 @@ MAKING = {"init": ("init", "--tenant", "Acme", "--owner", OWNER),
 @suite("an operation of `steward init` fails: it says so, and can be run again")
 def making():
     for mode, value in FAULTS.items():
-        letters = {"lost": "W", "torn": "W"}.get(mode, "CWSTRUM")
-        numbers = [o[1] for o in count_of("init") if o[2] in letters and not o[4].endswith("/lock")]
-        for number in sample(numbers, 2):
-            yield f"{mode} at {number}", lambda number=number, value=value: init_at(number, value)
+        for number in sample(numbers(count_of("init"), mode), 2):
+            yield named(mode, number, count_of("init")), lambda number=number, value=value: init_at(number, value)
 
 
 def tenant_at(number, mode):
@@ -319,18 +402,22 @@ def tenant_at(number, mode):
         disk, life = Disk(home.root), home.life()
         life.control.fail(number, mode)
         made = life.command(*MAKING["tenant"])
+        not_synced_again(life)
         for operation in operations(life.log):
             disk.apply(operation)
         with cut(disk) as after_cut:
             tenant_made_or_again(after_cut, made)
-        tenant_made_or_again(home, made)
+        tenant_made_or_again(home, made, disk)
 
 
-def tenant_made_or_again(home, made):
+def tenant_made_or_again(home, made, disk=None):
     if made.returncode != 0:
         expect("steward: " in made.stderr and "ing went wrong" not in made.stderr, f"it does not say what to do: {made.stderr}")
-        again = home.life().command(*MAKING["tenant"])
+        life = home.life()
+        again = life.command(*MAKING["tenant"])
         expect(again.returncode == 0, f"after {made.stderr!r}, once more: {again.stderr}")
+        if disk:
+            expect_durable(disk, life, "acme", "first")
     works(home, "acme")
     works(home, "first")
 
@@ -338,9 +425,8 @@ def tenant_made_or_again(home, made):
 @suite("an operation of `steward tenant create` fails: it says so, and can be run again")
 def tenants():
     for mode, value in FAULTS.items():
-        letters = {"lost": "W", "torn": "W"}.get(mode, "CWSTRUM")
-        for number in sample([o[1] for o in count_of("tenant") if o[2] in letters and not o[4].endswith("/lock")], 2):
-            yield f"{mode} at {number}", lambda number=number, value=value: tenant_at(number, value)
+        for number in sample(numbers(count_of("tenant"), mode), 2):
+            yield named(mode, number, count_of("tenant")), lambda number=number, value=value: tenant_at(number, value)
 
 
 def made_cut_after(verb, place):
@@ -363,6 +449,96 @@ def making_cut():
     for verb in MAKING:
         for place in sample(range(len(count_of(verb))), 4):
             yield f"{verb} after operation {place}", lambda verb=verb, place=place: made_cut_after(verb, place)
+
+
+# Backups.
+
+
+class Shelved:
+    """The sample installation with one backup on the shelf, and something written since."""
+
+    def __init__(self):
+        self.home = base().copy()
+        KEPT.append(self.home)
+        ok(plain("backup", "create", "--data", self.home.data, "--to", self.home.shelf))
+        life = self.home.life()
+        expect(life.serve(), life.said())
+        manager = life.client(base().tokens["manager"])
+        expect(manager.upload(base().place, bytes(200_000), "application/octet-stream", "since.bin").status == 201, "a file")
+        life.stop()
+
+    def copy(self):
+        return Home(self.home.root)
+
+
+@cache
+def shelved():
+    return Shelved()
+
+
+def words_of(verb, home):
+    return {"backup": ("backup", "create", "--to", home.shelf),
+            "restore": ("restore", "--from", home.shelf, "--data", home.new, "--keys", home.keys)}[verb]
+
+
+@cache
+def operations_of(verb):
+    with shelved().copy() as home:
+        life = home.life()
+        ok(life.command(*words_of(verb, home)))
+        return operations(life.log)
+
+
+def shelf_at(verb, number, mode):
+    """Whatever the command says is so, also after a power cut; what was there before stays good; and it can be run again."""
+    with shelved().copy() as home:
+        disk, life = Disk(home.root), home.life()
+        life.control.fail(number, mode)
+        first = life.command(*words_of(verb, home))
+        not_synced_again(life)
+        if first.returncode != 0:
+            expect("steward: " in first.stderr and "ing went wrong" not in first.stderr, f"it does not say what to do: {first.stderr}")
+        for operation in operations(life.log):
+            disk.apply(operation)
+        with cut(disk) as after:
+            done_or_done_again(verb, after, first)
+        done_or_done_again(verb, home, first, disk)
+
+
+def done_or_done_again(verb, home, first, disk=None):
+    if first.returncode != 0:
+        still_good(home)
+        life = home.life()
+        again = life.command(*words_of(verb, home))
+        expect(again.returncode == 0, f"after {first.stderr!r}, once more: {again.stderr}")
+        for operation in operations(life.log) if disk else []:
+            disk.apply(operation)
+    holds(verb, home)
+    if disk:
+        with cut(disk) as after:
+            holds(verb, after)
+
+
+def still_good(home):
+    verified = plain("backup", "verify", home.shelf)
+    expect(verified.returncode == 0, f"the earlier backup: {verified.stdout}{verified.stderr}")
+
+
+def holds(verb, home):
+    verified = plain("backup", "verify", home.shelf, "--data", home.data)
+    expect(verified.returncode == 0, f"the backup that was made: {verified.stdout}{verified.stderr}")
+    if verb == "restore":
+        code, said = audit(home, home.new)
+        expect(code == 0 and "acme:" in said, f"what was restored: {code} {said}")
+
+
+@suite("an operation of a backup or a restore fails: what it says is so, earlier backups stay good, and it can be run again")
+def backups():
+    for verb in ("backup", "restore"):
+        for mode, value in FAULTS.items():
+            for number in sample(numbers(operations_of(verb), mode), 2):
+                yield f"{verb}: {named(mode, number, operations_of(verb))}", (
+                    lambda verb=verb, number=number, value=value: shelf_at(verb, number, value))
 
 
 # No room, and a clock that jumps.
@@ -422,6 +598,8 @@ def full():
 
 
 HOUR, YEAR = 3_600, 365 * 86_400
+#: As long as the runner sleeps at the most, and a bit.
+JOB_SECONDS = 40
 
 
 def clock_jumps():
@@ -491,7 +669,58 @@ def sessions_and_clock():
             life.stop()
 
 
-@suite("the clock jumps back an hour and ahead a year: writes go on and times never decrease")
+def job_ends(life, when):
+    """A job that is asked for now is done soon, whatever the record's time is."""
+    manager = life.client(base().tokens["manager"])
+    asked = manager.post("/v1/jobs", {"kind": "offboarding.remind"})
+    expect(asked.status == 202, f"{when}: asking for a job: {asked}")
+    until, state = time.monotonic() + JOB_SECONDS, ""
+    while state != "done":
+        expect(time.monotonic() < until, f"{when}: the job is {state or 'nowhere'} after {JOB_SECONDS} s")
+        time.sleep(0.05)
+        state = manager.get(f"/v1/jobs/{asked.json['id']}").json["state"]
+
+
+def jobs_and_clock():
+    """In one process: ahead, back again, and back by an hour more."""
+    with base().copy() as home:
+        life = home.life(base().tenant)
+        expect(life.serve(), life.said())
+        try:
+            for seconds in (0, YEAR, 0, -HOUR):
+                life.control.clock(seconds)
+                job_ends(life, f"with the clock at {seconds:+} s")
+        finally:
+            life.stop()
+
+
+def restarts_and_clock():
+    """Each life has another clock; the doctor says so where the record is ahead of it."""
+    with base().copy() as home:
+        stories = []
+        for number, seconds in enumerate((0, -HOUR, YEAR, 0)):
+            life = home.life(base().tenant)
+            life.control.clock(seconds)
+            expect(life.serve(), f"does not start with the clock at {seconds:+} s: {life.said()}")
+            when = f"started with the clock at {seconds:+} s"
+            told = play(life, base().tokens, base().place, f"life{number}")
+            for one in told.told:
+                expect(one.acknowledged, f"{when}: {one.kind}: {one.status} {one.text}")
+            stories.append(told)
+            job_ends(life, when)
+            expect_session(life, signed_in(life), True, when)
+            life.kill() if number % 2 else life.stop()
+            doctor = home.life()
+            doctor.control.clock(seconds)
+            said = doctor.command("doctor").stdout
+            is_behind = number in (1, 3)
+            expect(("behind the last entry" in said) == is_behind, f"{when}, the doctor: {said}")
+        all_is_there(home, Story([told for story in stories for told in story.told]))
+
+
+@suite("the clock jumps back an hour and ahead a year: writes and jobs go on, times never decrease, and the doctor says so")
 def clock():
     yield "writes", clock_jumps
     yield "sessions", sessions_and_clock
+    yield "jobs", jobs_and_clock
+    yield "restarts", restarts_and_clock

@@ -74,11 +74,20 @@ class Disk:
         elif letter == "U":
             self.names.pop(path)
             self.waiting.append(("remove", path, None))
+        elif letter == "R" and self.names[path] is None:
+            target = data.decode()
+            move(self.names, path, target)
+            # What waits for a sync of a directory below goes with it.
+            self.waiting = [(verb, moved(name, path, target), file) for verb, name, file in self.waiting]
+            self.waiting.append(("move", target, path))
         elif letter == "R":
             target = data.decode()
             self.names[target] = self.names.pop(path)
             self.waiting.append(("remove", path, None))
             self.waiting.append(("add", target, self.names[target]))
+        elif letter == "H":
+            self.names[data.decode()] = self.names[path]
+            self.waiting.append(("add", data.decode(), self.names[path]))
 
     def sync(self, path, failed):
         if self.names.get(path, path) not in (None, path):
@@ -111,8 +120,20 @@ def keep(names, changes):
     for verb, path, file in changes:
         if verb == "add":
             names[path] = file
+        elif verb == "move":
+            move(names, file, path)
         else:
             names.pop(path, None)
+
+
+def move(names, source, target):
+    """A directory with all that is in it."""
+    for name in [name for name in names if name == source or name.startswith(source + "/")]:
+        names[moved(name, source, target)] = names.pop(name)
+
+
+def moved(name, source, target):
+    return target + name[len(source):] if name == source or name.startswith(source + "/") else name
 
 
 def some(pending, draw):

@@ -1,6 +1,5 @@
 """Steward under the shim: an installation to begin with, and one life of a server or command on a failing disk."""
 
-import base64
 from contextlib import closing
 import json
 import mmap
@@ -17,6 +16,7 @@ import time
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "e2e"))
 
+from receipt import Receipt  # noqa: E402, F401
 from steward import Client, ROOT, STEWARD, free_port  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
@@ -37,7 +37,7 @@ class Control:
     """The page that the driver shares with the shim (struct control in shim.c)."""
 
     def __init__(self, path, match=""):
-        path.write_bytes(bytes(40) + match.encode().ljust(184, b"\0"))
+        path.write_bytes(bytes(48) + match.encode().ljust(176, b"\0"))
         with path.open("r+b") as file:
             self.page = mmap.mmap(file.fileno(), 224)
 
@@ -49,6 +49,7 @@ class Control:
 
     count = property(lambda self: self.get("<Q", 0))
     fired = property(lambda self: self.get("<I", 20) == 1)
+    again = property(lambda self: self.get("<I", 40))
     fired_op = property(lambda self: chr(self.get("<I", 36)) if self.fired else "")
 
     def fail(self, number, mode):
@@ -69,6 +70,8 @@ class Home:
         self.place = Path(tempfile.mkdtemp(prefix="steward-faults-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
         self.root = self.place / "root"
         self.data, self.keys = self.root / "data", self.root / "data.keys"
+        #: Where backups go, and where they are restored to.
+        self.shelf, self.new = self.root / "shelf", self.root / "new"
         self.lives = 0
         if like:
             shutil.copytree(like, self.root, ignore=shutil.ignore_patterns("*.sock", "lock"))
@@ -98,11 +101,12 @@ class Life:
 
     @property
     def environment(self):
-        return {**os.environ, "LD_PRELOAD": str(SHIM), "FAULTS_ROOTS": f"{self.home.data}:{self.home.keys}",
+        return {**os.environ, "LD_PRELOAD": str(SHIM), "FAULTS_ROOTS": str(self.home.root),
                 "FAULTS_CONTROL": str(self.place / "control"), "FAULTS_LOG": str(self.log), "TMPDIR": str(self.place)}
 
-    def command(self, *words, timeout=60):
-        result = subprocess.run([STEWARD, *words, "--data", self.home.data], env=self.environment, capture_output=True, text=True,
+    def command(self, *words, timeout=120):
+        where = [] if "--data" in words else ["--data", self.home.data]
+        result = subprocess.run([STEWARD, *map(str, words), *where], env=self.environment, capture_output=True, text=True,
                                 errors="replace", timeout=timeout)
         if result.returncode < 0:
             raise AssertionError(f"steward {' '.join(words)} died of signal {-result.returncode}: {result.stderr[-500:]}")
@@ -168,21 +172,10 @@ def ok(result):
     return result
 
 
-def audit(home):
-    """(exit code, what was said)"""
-    result = plain("audit", "verify", "--data", home.data)
+def audit(home, data=None):
+    """(exit code, what was said), with keys."""
+    result = plain("audit", "verify", "--data", data or home.data, "--keys", home.keys)
     return result.returncode, result.stdout[-800:] + result.stderr[-300:]
-
-
-class Receipt:
-    """What an acknowledged write took home, read as docs/format.md §3.5 says: place and leaf data of its entry."""
-
-    def __init__(self, header):
-        lines = base64.b64decode(header).split(b"\n")
-        extra = next(line for line in lines if line.startswith(b"extra "))
-        self.index = int(next(line for line in lines if line.startswith(b"index "))[6:])
-        content = base64.b64decode(extra[6:])
-        self.leaf = content[content.index(b"\n{") + 1:]
 
 
 def missing_entries(home, tenant, receipts):

@@ -33,7 +33,9 @@ struct control {
   int64_t clock;       /* seconds added to the real time */
   uint32_t full;       /* 1: whatever would grow a file fails with ENOSPC */
   uint32_t fired_op;   /* letter of the operation that failed */
-  char match[184];     /* only paths that contain this are counted and failed */
+  uint32_t again;      /* syncs of a file or directory after one of it failed: what was lost would be taken for durable */
+  uint32_t reserved;
+  char match[176];     /* only paths that contain this are counted and failed */
 };
 
 #define DESCRIPTORS 65536
@@ -99,6 +101,24 @@ static void note(char op, int failed, const char *path, uint64_t offset, const v
   syscall(SYS_writev, log_fd, parts, bytes ? 3 : 2);
 }
 
+/* What a sync failed for, by path: of the very file or directory, not of another that takes its name later. Called with the lock held. */
+#define FAILURES 64
+static char *failures[FAILURES];
+
+static int has_failed(const char *path) {
+  for (int i = 0; i < FAILURES; i++) if (failures[i] && !strcmp(failures[i], path)) return 1;
+  return 0;
+}
+
+static void remember_failure(const char *path) {
+  for (int i = 0; i < FAILURES && !has_failed(path); i++) if (!failures[i]) failures[i] = strdup(path);
+}
+
+static void forget_failure(const char *path) {
+  for (int i = 0; i < FAILURES; i++)
+    if (failures[i] && !strcmp(failures[i], path)) { free(failures[i]); failures[i] = NULL; }
+}
+
 static int number_of(enum mode mode) { return mode == ENOSPC_ ? ENOSPC : EIO; }
 
 /* Opening. */
@@ -120,7 +140,7 @@ static int open_file(const char *path, int flags, mode_t mode) {
   int number = errno;
   if (fd >= 0) {
     remember(fd, path);
-    if (creates) note('C', 0, path, 0, NULL, 0);
+    if (creates) { forget_failure(path); note('C', 0, path, 0, NULL, 0); }
     else if (flags & O_TRUNC) note('T', 0, path, 0, NULL, 0);
   }
   pthread_mutex_unlock(&lock);
@@ -200,6 +220,8 @@ static int sync_file(int fd, int (*whole)(int)) {
   enum mode fault = next('S', path, 0);
   if (!fault && doomed[fd]) { fault = LOST; control->fired_op = 'S'; }
   for (int i = 0; i < DESCRIPTORS; i++) if (doomed[i] && paths[i] && !strcmp(paths[i], path)) doomed[i] = 0;
+  if (has_failed(path)) __atomic_add_fetch(&control->again, 1, __ATOMIC_SEQ_CST);
+  if (fault) remember_failure(path);
   note('S', fault != NONE, path, 0, NULL, 0);
   pthread_mutex_unlock(&lock);
   if (fault) { errno = number_of(fault); return -1; }
@@ -212,13 +234,31 @@ int msync(void *start, size_t length, int flags) { return syscall(SYS_msync, sta
 
 /* Names. */
 
-int rename(const char *from, const char *to) {
-  if (!below_roots(to)) return syscall(SYS_rename, from, to);
+static int move_file(const char *from, const char *to, unsigned flags) {
+  if (!below_roots(to)) return syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
   pthread_mutex_lock(&lock);
   enum mode fault = next('R', to, 0);
-  int result = fault ? -1 : syscall(SYS_rename, from, to);
+  int result = fault ? -1 : syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, flags);
   int number = fault ? number_of(fault) : errno;
+  if (result == 0) { forget_failure(from); forget_failure(to); }
   note('R', result != 0, from, 0, to, strlen(to));
+  pthread_mutex_unlock(&lock);
+  errno = number;
+  return result;
+}
+int rename(const char *from, const char *to) { return move_file(from, to, 0); }
+int renameat2(int from_at, const char *from, int to_at, const char *to, unsigned flags) {
+  if (from[0] == '/' && to[0] == '/') return move_file(from, to, flags);
+  return syscall(SYS_renameat2, from_at, from, to_at, to, flags);
+}
+
+int link(const char *from, const char *to) {
+  if (!below_roots(to)) return syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+  pthread_mutex_lock(&lock);
+  enum mode fault = next('H', to, 1);
+  int result = fault ? -1 : syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0);
+  int number = fault ? number_of(fault) : errno;
+  note('H', result != 0, from, 0, to, strlen(to));
   pthread_mutex_unlock(&lock);
   errno = number;
   return result;
@@ -232,6 +272,7 @@ int unlink(const char *path) {
   enum mode fault = next('U', path, 0);
   int result = fault ? -1 : syscall(SYS_unlink, path);
   int number = fault ? number_of(fault) : errno;
+  if (result == 0) forget_failure(path);
   note('U', result != 0, path, 0, NULL, 0);
   pthread_mutex_unlock(&lock);
   errno = number;
