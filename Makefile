@@ -1,9 +1,9 @@
 # make           build what you are working on (debug)
 # make run       build and start the demo on http://127.0.0.1:8080
-# make test      every Swift test
+# make test      every Swift test, on SQLite and on PostgreSQL
 # make check     what CI runs: format, lint, build without warnings, tests, end to end, browser
 # make format    rewrite the sources as `.swift-format` wants them
-# make bench     measure against a plain server; writes .build/bench.json
+# make bench     measure every row of docs/benchmarks.md beside its baseline; writes .build/bench.json
 # make install   release binaries, unit, users and example below DESTDIR (PREFIX=/usr/local)
 # make verifier  the auditor's program as one static file: .build/static/release/steward-verify
 # make test-long like check, with more kills and bits, every disk fault, minutes of fuzzing, and the sanitizers: hours
@@ -20,10 +20,10 @@ DESTDIR ?=
 # Where the binaries that are installed come from; `make install BINARIES=.build/debug` installs what is there already.
 BINARIES ?= .build/release
 
-BUILD_PACKAGES = libsqlite3-dev libargon2-dev libcurl4-openssl-dev pkg-config
-TEST_PACKAGES = golang golang-golang-x-mod-dev
-CHECK_PACKAGES = gcc python3 python3-venv chromium openssl curl
-BENCH_PACKAGES = python3 wrk restic
+BUILD_PACKAGES = libsqlite3-dev libargon2-dev libcurl4-openssl-dev libpq-dev pkg-config
+TEST_PACKAGES = golang golang-golang-x-mod-dev postgresql
+CHECK_PACKAGES = gcc python3 python3-venv chromium openssl curl patroni etcd-server haproxy
+BENCH_PACKAGES = python3 wrk restic gcc openssl postgresql time
 
 .PHONY: help build run test check format lint bench release install verifier test-long clean clean-demo need-build need-test need-check need-bench
 
@@ -37,7 +37,8 @@ run: need-build
 
 test: need-test
 	swift build --build-tests
-	swift test --skip-build
+	python3 Tools/postgres run -- swift test --skip-build
+	STEWARD_TEST_ENGINE=postgres SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=8 python3 Tools/postgres run -- swift test --skip-build
 
 check: need-check
 	python3 Tools/check.py
@@ -56,6 +57,7 @@ lint:
 bench: need-bench
 	swift build -c release --product steward
 	swift build -c release --product steward-bench
+	swift build -c release --product steward-verify
 	python3 Tools/bench
 
 install: $(if $(filter .build/release,$(BINARIES)),release)
@@ -68,6 +70,8 @@ install: $(if $(filter .build/release,$(BINARIES)),release)
 	install -m 0644 Packaging/steward.8 $(DESTDIR)$(PREFIX)/share/man/man8/steward.8
 	install -m 0644 docs/operations/*.md docs/format.md $(DESTDIR)$(PREFIX)/share/doc/steward
 	install -m 0644 Packaging/steward.yaml $(DESTDIR)$(PREFIX)/share/doc/steward/steward.yaml
+	install -d $(DESTDIR)$(PREFIX)/share/doc/steward/postgresql
+	install -m 0644 Packaging/postgresql/* $(DESTDIR)$(PREFIX)/share/doc/steward/postgresql
 	test -e $(DESTDIR)$(SYSCONFDIR)/steward/steward.yaml || install -m 0644 Packaging/steward.yaml $(DESTDIR)$(SYSCONFDIR)/steward/steward.yaml
 
 release: need-build

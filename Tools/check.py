@@ -1,8 +1,8 @@
 """What `make check` does, in order. Each step's output is shown as it comes; the totals are the last lines.
 
 The steps after a failed build are skipped; any other failure lets the rest run, so that one look shows everything.
-`--long` lets the end-to-end tests take longer (more kills, more changed bits), fails a disk at every one of its operations and fuzzes
-each reader for minutes, then runs the tests of what is stored under the thread and the address sanitizer."""
+`--long` lets the end-to-end tests take longer (more kills, more changed bits, every death of a PostgreSQL cluster), fails a disk at every
+one of its operations and fuzzes each reader for minutes, then runs the tests of what is stored under the thread and the address sanitizer."""
 
 import os
 from pathlib import Path
@@ -61,14 +61,27 @@ def build_step(step):
     return built
 
 
-def test_step(step):
-    ended_well = step.run("swift", "test", "--skip-build", STEWARD_REQUIRE_GO="1", UPDATE_GOLDEN="")
+#: A PostgreSQL of our own around a command.
+WITH_POSTGRES = [sys.executable, "Tools/postgres", "run", "--"]
+
+#: Each test has a database of its own: so many at once.
+DATABASES_AT_ONCE = "8"
+
+
+def test_step(step, long, engine):
+    """Every Swift test on one engine. `long` gives each of the readers that are tried by chance a minute, with another chance in every run."""
+    environment = {"STEWARD_REQUIRE_GO": "1", "UPDATE_GOLDEN": "", "STEWARD_TEST_ENGINE": engine}
+    if engine == "postgres":
+        environment["SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH"] = DATABASES_AT_ONCE
+    if long:
+        environment |= {"FUZZ_SECONDS": "60", "STEWARD_TEST_SEEDS": "20"}
+    ended_well = step.run(*WITH_POSTGRES, "swift", "test", "--skip-build", **environment)
     passed = len(re.findall(r"^✔ Test (?!run )", step.output, re.M))
     failed = len(re.findall(r"^✘ Test (?!run ).* failed after", step.output, re.M))
     finished = re.search(r"Test run with \d+ tests? .*(passed|failed) after", step.output)
     if not finished or (not ended_well and failed == 0):
         failed += 1
-        step.detail = "the run broke off: see .build/check/tests.log"
+        step.detail = f"the run broke off: see .build/check/{step.name}.log"
     step.ok = ended_well and failed == 0 and passed > 0
     return passed, failed
 
@@ -132,10 +145,12 @@ def main() -> int:
     lint_step(step("lint"))
     if build_step(step("build")):
         before = tracked()
-        totals["tests"] = test_step(step("tests"))
+        totals["tests (SQLite)"] = test_step(step("tests"), long, "sqlite")
+        totals["tests (PostgreSQL)"] = test_step(step("postgres"), long, "postgres")
         golden_step(step("golden"), before)
         subprocess.run([ROOT / "Tools" / "venv.sh"], check=True)
         totals["e2e"] = counted(step("e2e"), sys.executable, "Tests/e2e", *(["--long"] if long else []))
+        totals["cluster"] = counted(step("cluster"), sys.executable, "Tests/cluster", *(["--long"] if long else []))
         totals["faults"] = counted(step("faults"), sys.executable, "Tests/faults", *(["--long"] if long else []))
         totals["fuzz"] = counted(step("fuzz"), sys.executable, "Tests/fuzz", *(["--long"] if long else []))
         for kind in ("thread", "address") if long else ():
