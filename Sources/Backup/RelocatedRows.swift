@@ -44,17 +44,13 @@ extension Contents.Control {
     return table
   }
 
-  /// The statement that writes a row of this table.
-  fileprivate func insert(_ table: Table) -> String {
-    let holes = table.columns.map { _ in "?" }.joined(separator: ", ")
-    return "INSERT INTO \(TableDump.quoted(table.name)) (\(TableDump.list(table.columns))) VALUES (\(holes))"
-  }
-
   fileprivate func writeTenant(_ id: TenantID, _ connection: Connection) throws {
     let table = try table("tenant")
     guard let place = table.columns.firstIndex(of: "id") else { return }
     for row in table.rows where row[place].text == id.text {
-      do { try connection.run(raw: insert(table), row) } catch let error as StorageError where error.isConstraint {
+      do { try connection.run(raw: TableDump.insert(table.name, table.columns), row) } catch let error as StorageError
+        where error.isConstraint
+      {
         throw Problem(.conflict, "The target has another tenant of the same name; nothing of it was changed.")
       }
     }
@@ -115,14 +111,8 @@ final class DatabaseRows: RelocatedRows {
   init(_ settings: DatabaseSettings, control: Contents.Control) throws {
     self.control = control
     server = try PostgresServer(url: settings.url)
-    if let owner = settings.owner {
-      try settings.schema.bringForward(owner: try PostgresServer(url: owner), application: server)
-    }
-    pool = PostgresPool(server, size: 1)
-    do {
-      try pool.runBlocking(settings.schema.check)
-      try writeInstallation()
-    } catch {
+    pool = try settings.open(connections: 1)
+    do { try writeInstallation() } catch {
       pool.close()
       throw error
     }
@@ -139,7 +129,7 @@ final class DatabaseRows: RelocatedRows {
         }
         return try connection.rollback()
       }
-      try connection.run(raw: control.insert(table), row)
+      try connection.run(raw: TableDump.insert(table.name, table.columns), row)
       try connection.commit()
     }
   }

@@ -273,7 +273,7 @@ package struct Relocation: Sendable {
   private func copy(_ table: String, of tenant: TenantID, from connection: Connection, to sink: any RowSink) throws {
     let columns = try TableDump.columns(table, connection)
     try sink.begin(table, columns)
-    let select = "SELECT \(TableDump.list(columns)) FROM \(TableDump.quoted(table)) WHERE tenant = ?"
+    let select = "SELECT \(TableDump.list(columns)) FROM \(SQL.identifier(table)) WHERE tenant = ?"
     try connection.each(raw: select, [.text(tenant.text)]) {
       try sink.row($0.values)
       return true

@@ -287,9 +287,7 @@ struct ControlDatabase {
       for statement in control.schema { try connection.run(raw: statement) }
       try gate.whileOpen {
         for table in control.tables {
-          let holes = table.columns.map { _ in "?" }.joined(separator: ", ")
-          let insert =
-            "INSERT INTO \(TableDump.quoted(table.name)) (\(TableDump.list(table.columns))) VALUES (\(holes))"
+          let insert = TableDump.insert(table.name, table.columns)
           for row in table.rows { try connection.run(raw: insert, row) }
         }
       }

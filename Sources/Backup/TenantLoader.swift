@@ -41,8 +41,7 @@ final class TenantLoader {
     guard name != table || columns != self.columns else { return }
     table = name
     self.columns = columns
-    let holes = columns.map { _ in "?" }.joined(separator: ", ")
-    insert = "INSERT OR REPLACE INTO \(TableDump.quoted(name)) (\(TableDump.list(columns))) VALUES (\(holes))"
+    insert = TableDump.insert(name, columns, replacing: true)
   }
 
   func row(_ values: [Value]) throws {
@@ -53,7 +52,7 @@ final class TenantLoader {
   func gone(_ table: String, _ key: String) throws {
     try add(
       Statement(
-        sql: "DELETE FROM \(TableDump.quoted(table)) WHERE tenant = ? AND id = ?",
+        sql: "DELETE FROM \(SQL.identifier(table)) WHERE tenant = ? AND id = ?",
         arguments: [.text(tenant.text), .text(key)]))
   }
 

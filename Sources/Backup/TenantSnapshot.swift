@@ -97,7 +97,7 @@ struct TenantSnapshot {
   ) throws {
     let columns = try TableDump.columns(table, connection)
     try writer.table(table, columns: columns, of: tenant)
-    try connection.each(raw: "SELECT \(TableDump.list(columns)) FROM \(TableDump.quoted(table)) \(tail)", arguments) {
+    try connection.each(raw: "SELECT \(TableDump.list(columns)) FROM \(SQL.identifier(table)) \(tail)", arguments) {
       try writer.row($0, columns: columns.count)
       return true
     }
@@ -134,7 +134,7 @@ struct TenantSnapshot {
       }
       var isThere = false
       try connection.eachOfFew(
-        raw: "SELECT \(TableDump.list(columns)) FROM \(TableDump.quoted(table)) WHERE tenant = ? AND id = ?",
+        raw: "SELECT \(TableDump.list(columns)) FROM \(SQL.identifier(table)) WHERE tenant = ? AND id = ?",
         [.text(tenant.text), .text(key)]
       ) {
         isThere = true
@@ -174,11 +174,15 @@ enum TableDump {
     return columns
   }
 
-  static func quoted(_ name: String) -> String {
-    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-  }
+  static func list(_ columns: [String]) -> String { columns.map(SQL.identifier).joined(separator: ", ") }
 
-  static func list(_ columns: [String]) -> String { columns.map(quoted).joined(separator: ", ") }
+  /// The statement that writes a row.
+  static func insert(_ table: String, _ columns: [String], replacing: Bool = false) -> String {
+    let holes = columns.map { _ in "?" }.joined(separator: ", ")
+    return """
+      INSERT \(replacing ? "OR REPLACE " : "")INTO \(SQL.identifier(table)) (\(list(columns))) VALUES (\(holes))
+      """
+  }
 
   /// The whole control database, as a file of its own would hold it.
   static func control(_ place: DataPlace) throws -> Contents.Control {
@@ -188,7 +192,7 @@ enum TableDump {
         schema: try place.controlSchema(connection),
         tables: try names.map { name in
           let columns = try columns(name, connection)
-          let rows = try connection.rows(raw: "SELECT \(list(columns)) FROM \(quoted(name))")
+          let rows = try connection.rows(raw: "SELECT \(list(columns)) FROM \(SQL.identifier(name))")
           return Contents.Control.Table(name: name, columns: columns, rows: rows)
         })
     }

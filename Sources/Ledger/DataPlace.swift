@@ -1,4 +1,5 @@
 import Custody
+import Glibc
 import Kernel
 import Storage
 
@@ -11,6 +12,12 @@ package struct DataPlace: Sendable {
 
   /// What this program knows of the tables; a database that all tenants share does not say which of them a tenant has.
   package let tables: [Table]
+
+  /// Bytes; 0 for a file that is not there.
+  static func size(of path: String) -> Int64 {
+    var facts = stat()
+    return stat(path, &facts) == 0 ? Int64(facts.st_size) : 0
+  }
 
   /// The file of a data directory that names its database: one line, the URL of the application role.
   static let nameOfDatabaseFile = "/database"
@@ -71,5 +78,5 @@ package struct DataPlace: Sendable {
 }
 
 extension String {
-  fileprivate var trimmingLineFeed: String { hasSuffix("\n") ? String(dropLast()) : self }
+  var trimmingLineFeed: String { hasSuffix("\n") ? String(dropLast()) : self }
 }

@@ -22,7 +22,7 @@ package struct DatabaseSettings: Sendable {
   }
 
   /// Brings the schema forward if the owner's role is named, and refuses what must not be used.
-  func open(connections: Int? = nil) throws -> PostgresPool {
+  package func open(connections: Int? = nil) throws -> PostgresPool {
     let application = try PostgresServer(url: url)
     if let owner { try schema.bringForward(owner: try PostgresServer(url: owner), application: application) }
     let pool = PostgresPool(application, size: connections ?? self.connections)

@@ -304,14 +304,8 @@ package final class Installation: Sendable {
     // Nobody writes a file that is not open here (one process has the directory), and with nothing in the WAL it is whole by
     // itself: then SQLite may read it without making files of its own beside it.
     let path = databasePath(id)
-    let isStill = !isOpen && Installation.size(of: path + "-wal") == 0
+    let isStill = !isOpen && DataPlace.size(of: path + "-wal") == 0
     return try SQLiteDatabase.readOnly(path: path, immutable: isStill, body)
-  }
-
-  /// 0 for a file that is not there.
-  private static func size(of path: String) -> Int64 {
-    var facts = stat()
-    return stat(path, &facts) == 0 ? Int64(facts.st_size) : 0
   }
 
   package func tenants() throws -> [TenantEntry] {

@@ -116,7 +116,7 @@ package struct PostgresSchema: Sendable {
       throw Problem.invalid(
         "database", "Name the application's role in the address of the database: postgres://ROLE@….")
     }
-    return "\"" + role.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    return SQL.identifier(role)
   }
 
   private static let newer = Problem(

@@ -120,7 +120,7 @@ package struct Verification {
       }
       vkeyText = String(decoding: bytes, as: UTF8.self)
     }
-    guard let vkey = try? VerifierKey(parsing: vkeyText.trimmingSuffixNewline) else {
+    guard let vkey = try? VerifierKey(parsing: vkeyText.trimmingLineFeed) else {
       throw Problem(
         .unavailable, "The installation's verifier key cannot be read; restore steward.vkey or name another with --key."
       )
@@ -156,11 +156,7 @@ package struct Verification {
   /// Whether nothing was ever written there: a tenant whose making was interrupted, perhaps before the first page was whole.
   private static func isEmpty(_ id: TenantID, _ directory: String) -> Bool {
     let path = "\(directory)/tenants/\(id).db"
-    func size(_ path: String) -> Int {
-      var status = stat()
-      return stat(path, &status) == 0 ? Int(status.st_size) : 0
-    }
-    if size(path) <= 4_096, size(path + "-wal") == 0 { return true }
+    if DataPlace.size(of: path) <= 4_096, DataPlace.size(of: path + "-wal") == 0 { return true }
     return (try? SQLiteDatabase.readOnly(path: path, isEmpty)) ?? false
   }
 
@@ -437,7 +433,7 @@ package struct Verification {
     let own = columns.filter { !Table.impliedColumns.contains($0) }.map { Column($0, .text, .operational, purpose: "") }
     let table = Table(name, .primary, columns: own, retention: "")
     let rows = try connection.walk(
-      raw: "SELECT \(table.statements.columns) FROM \(quoted(name))\(ofTenant.tail)", ofTenant.arguments)
+      raw: "SELECT \(table.statements.columns) FROM \(SQL.identifier(name))\(ofTenant.tail)", ofTenant.arguments)
     while let row = try rows.next() { verifyRow(StoredRow(row.values), table) }
   }
 
@@ -522,17 +518,9 @@ package struct Verification {
       find("the database no longer keeps the tenants' rows of this table apart", table: table)
     }
   }
-
-  private func quoted(_ name: String) -> String {
-    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
-  }
 }
 
 private func readSmall(_ path: String) throws -> [UInt8]? { try DurableFile.read(path) }
-
-extension String {
-  fileprivate var trimmingSuffixNewline: String { hasSuffix("\n") ? String(dropLast()) : self }
-}
 
 /// The change records of a log, entry after entry.
 private struct ChangeWalk {

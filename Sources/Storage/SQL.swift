@@ -77,5 +77,10 @@ package struct SQL: ExpressibleByStringInterpolation, Sendable {
     }
   }
 
+  /// A name that is not ours, of a table, a column or a role, as it may stand in a statement of either engine.
+  package static func identifier(_ name: String) -> String {
+    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+  }
+
   package static func + (a: SQL, b: SQL) -> SQL { SQL(a.text + b.text, a.arguments + b.arguments) }
 }
