@@ -5,8 +5,6 @@ WORDS choose by sentence; without --long only the shortest is played. The last l
 
 from pathlib import Path
 import sys
-import time
-import traceback
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "e2e"))
 
@@ -25,22 +23,7 @@ def main() -> int:
         print(f"not installed: {', '.join(lacking)}; `make need-check` installs them")
         return 2
     words = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
-    passed = failed = 0
-    for sentence, play in expect.SCENARIOS:
-        if not all(word in sentence for word in words):
-            continue
-        started = time.monotonic()
-        try:
-            play()
-            passed += 1
-            verdict = "ok    "
-        except Exception:
-            failed += 1
-            verdict = "FAILED"
-            traceback.print_exc(limit=-6, file=sys.stdout)
-        print(f"{verdict} {sentence} ({time.monotonic() - started:.1f} s)", flush=True)
-    print(f"{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    return expect.play_all(words)
 
 
 if __name__ == "__main__":

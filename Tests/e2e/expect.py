@@ -1,5 +1,9 @@
 """Expectations that say what was seen, and the list of scenarios."""
 
+import sys
+import time
+import traceback
+
 SCENARIOS = []
 
 
@@ -8,6 +12,26 @@ def scenario(sentence):
         SCENARIOS.append((sentence, play))
         return play
     return register
+
+
+def play_all(words):
+    """Plays the scenarios whose sentence has every word; the last line is `N passed, M failed`. Answers the exit code."""
+    passed = failed = 0
+    for sentence, play in SCENARIOS:
+        if not all(word in sentence for word in words):
+            continue
+        started = time.monotonic()
+        try:
+            play()
+            passed += 1
+            verdict = "ok    "
+        except Exception:
+            failed += 1
+            verdict = "FAILED"
+            traceback.print_exc(limit=-6, file=sys.stdout)
+        print(f"{verdict} {sentence} ({time.monotonic() - started:.1f} s)", flush=True)
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
 
 
 def expect(truth, said=""):
