@@ -17,6 +17,7 @@ package final class Connection {
   }
 
   private let engine: Engine
+  private var written = 0
 
   init(_ session: SQLiteSession) { engine = .sqlite(session) }
   init(_ session: PostgresSession) { engine = .postgres(session) }
@@ -39,8 +40,19 @@ package final class Connection {
   /// Runs one statement that returns nothing. While a pipeline is open it is only sent: what it says comes with the next answer.
   package func run(raw sql: String, _ arguments: [Value] = []) throws {
     switch engine {
-    case .sqlite(let session): try session.run(sql, arguments)
+    case .sqlite(let session):
+      try session.run(sql, arguments)
+      // Only now: a statement that SQLite refuses leaves nothing.
+      written += 1
     case .postgres(let session): try session.run(sql, arguments)
+    }
+  }
+
+  /// Rises with every statement through `run` that would have to be taken back.
+  package var statements: Int {
+    switch engine {
+    case .sqlite: written
+    case .postgres(let session): session.sent
     }
   }
 

@@ -10,4 +10,15 @@ package final class DiskHealth: Sendable {
 
   package var hasFailed: Bool { failed.withLock { $0 } }
   package func declareFailed() { failed.withLock { $0 = true } }
+
+  private let turn = Mutex(())
+
+  /// For the sync of what several threads sync, a directory: one at a time, and none after one that failed, which `body` declares before it
+  /// throws. Without turns another thread could begin between the failure and its declaration, and be told that all is well.
+  package func alone<T>(_ body: () throws -> T) throws -> T {
+    try turn.withLock { _ in
+      guard !hasFailed else { throw StorageError.afterFailure }
+      return try body()
+    }
+  }
 }

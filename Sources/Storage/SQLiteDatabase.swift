@@ -25,7 +25,7 @@ package final class SQLiteDatabase: TenantDatabase {
     self.disk = disk
     guard !disk.hasFailed else { throw StorageError.afterFailure }
     let isNew = Self.makePrivate(path)
-    try Self.noting(disk) { try WriteAheadLog.makeDurable(ofDatabase: path) }
+    try Self.noting(disk) { try WriteAheadLog.makeDurable(ofDatabase: path, disk) }
     let hadLog = access(path + "-wal", F_OK) == 0
     var configuration = Configuration()
     configuration.maximumReaderCount = readers
@@ -63,7 +63,7 @@ package final class SQLiteDatabase: TenantDatabase {
   /// Makes the names of new files durable. SQLite does so too, and says nothing if it fails: all commits would then be in a log that is gone
   /// after a power cut.
   private func keepNames(_ path: String, isNew: Bool) throws {
-    do { try WriteAheadLog.syncDirectory(of: path) } catch {
+    do { try WriteAheadLog.syncDirectory(of: path, disk) } catch {
       disk.declareFailed()
       try? pool.close()
       for name in [path + "-wal", path + "-shm"] + (isNew ? [path] : []) { unlink(name) }

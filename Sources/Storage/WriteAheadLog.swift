@@ -10,7 +10,7 @@ import Glibc
 enum WriteAheadLog {
   private static let pieceSize = 1 << 16
 
-  static func makeDurable(ofDatabase path: String) throws {
+  static func makeDurable(ofDatabase path: String, _ disk: DiskHealth) throws {
     let name = path + "-wal"
     let descriptor = open(name, O_RDWR | O_CLOEXEC)
     guard descriptor >= 0 else {
@@ -19,8 +19,8 @@ enum WriteAheadLog {
     }
     defer { close(descriptor) }
     if try rewrite(descriptor) == 0 { return }
-    guard fsync(descriptor) == 0 else { throw failure("sync") }
-    try syncDirectory(of: name)
+    guard fsync(descriptor) == 0 else { throw failure("sync", isOfSync: true) }
+    try syncDirectory(of: name, disk)
   }
 
   /// Bytes written again.
@@ -38,17 +38,24 @@ enum WriteAheadLog {
   }
 
   /// Its name, too, may be there for this machine only.
-  static func syncDirectory(of path: String) throws {
+  static func syncDirectory(of path: String, _ disk: DiskHealth) throws {
     let directory = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
     let descriptor = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw failure("open directory") }
     defer { close(descriptor) }
-    guard fsync(descriptor) == 0 else { throw failure("sync directory") }
+    try disk.alone {
+      guard fsync(descriptor) == 0 else {
+        let error = failure("sync directory", isOfSync: true)
+        disk.declareFailed()
+        throw error
+      }
+    }
   }
 
-  private static func failure(_ operation: String) -> StorageError {
+  /// No room for a write is told before anything is lost; no room at a sync (delayed allocation, a thin disk) has lost what was written.
+  private static func failure(_ operation: String, isOfSync: Bool = false) -> StorageError {
     let number = errno
-    let code = number == ENOSPC || number == EDQUOT ? SQLITE_FULL : SQLITE_IOERR
+    let code = !isOfSync && (number == ENOSPC || number == EDQUOT) ? SQLITE_FULL : SQLITE_IOERR
     return StorageError(
       code: code, message: "\(operation) of the write-ahead log: \(String(cString: strerror(number)))")
   }

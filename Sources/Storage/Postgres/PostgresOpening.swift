@@ -66,6 +66,9 @@ enum PostgresOpening {
       // Cursors of ours are read to their end.
       "cursor_tuple_fraction": "1.0", "client_min_messages": "warning", "row_security": "on", "jit": "off",
       "default_transaction_isolation": "read committed",
+      // Every statement of ours finds its rows by a key that begins with the tenant. A plan made while a table was small, and kept, must not
+      // walk through it when it has grown.
+      "enable_seqscan": "off",
       "statement_timeout": String(limits.statementMilliseconds), "lock_timeout": String(limits.lockMilliseconds),
       "idle_in_transaction_session_timeout": String(limits.idleInTransactionMilliseconds),
       // A statement for a machine that is gone ends, and with it the locks that another one waits for.
