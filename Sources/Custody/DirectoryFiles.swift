@@ -1,18 +1,24 @@
 import Glibc
 import Kernel
+import Storage
 
 /// Sealed files in a directory: `DIR/TENANT/ID`. For one machine, or a directory that all servers share.
 package struct DirectoryFiles: SealedFileStore {
   package let directory: String
+  private let disk: DiskHealth
 
-  package init(_ directory: String) { self.directory = directory }
+  /// `disk`: that of the installation, whose process writes nothing after a sync that failed.
+  package init(_ directory: String, disk: DiskHealth = DiskHealth()) {
+    self.directory = directory
+    self.disk = disk
+  }
 
   package func directory(of tenant: TenantID) -> String { "\(directory)/\(tenant)" }
   package func path(_ tenant: TenantID, _ file: FileID) -> String { "\(directory)/\(tenant)/\(file)" }
 
   package func create(_ tenant: TenantID, _ file: FileID) async throws -> any SealedFileSink {
-    try DurableFile.makeDirectory(directory(of: tenant))
-    return try DirectorySink(creating: path(tenant, file))
+    try disk.alone { try disk.noting { try DurableFile.makeDirectory(directory(of: tenant)) } }
+    return try DirectorySink(creating: path(tenant, file), disk)
   }
 
   package func open(_ tenant: TenantID, _ file: FileID) async throws -> (any SealedFileSource)? {
@@ -45,10 +51,12 @@ package struct DirectoryFiles: SealedFileStore {
 private final class DirectorySink: SealedFileSink {
   private let descriptor: Int32
   private let path: String
+  private let disk: DiskHealth
 
   /// Throws if the file exists.
-  init(creating path: String) throws {
+  init(creating path: String, _ disk: DiskHealth) throws {
     self.path = path
+    self.disk = disk
     descriptor = Glibc.open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
     guard descriptor >= 0 else { throw DurableFile.FileError(operation: "create", path: path, number: errno) }
   }
@@ -58,8 +66,10 @@ private final class DirectorySink: SealedFileSink {
   func append(_ bytes: [UInt8]) async throws { try DurableFile.writeAll(bytes, to: descriptor, path: path) }
 
   func finish() async throws {
-    guard fsync(descriptor) == 0 else { throw DurableFile.FileError(operation: "sync", path: path, number: errno) }
-    try DurableFile.syncDirectory(of: path)
+    try disk.noting {
+      guard fsync(descriptor) == 0 else { throw DurableFile.FileError(operation: "sync", path: path, number: errno) }
+    }
+    try disk.alone { try disk.noting { try DurableFile.syncDirectory(of: path) } }
   }
 
   func abandon() async { unlink(path) }

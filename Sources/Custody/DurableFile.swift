@@ -14,6 +14,8 @@ package enum DurableFile {
     }
     /// What was to become durable may be there for this machine only: see `DiskHealth`.
     package var isOfSync: Bool { operation.hasPrefix("sync") }
+    /// No room, told before anything was lost. No room at a sync is told too late: with room again nothing goes on.
+    package var isFull: Bool { !isOfSync && (number == ENOSPC || number == EDQUOT) }
     package var description: String { "\(operation) \(path): \(String(cString: strerror(number)))" }
   }
 

@@ -1,15 +1,44 @@
 import Glibc
 import Kernel
+import Storage
 
 /// Writes the files of a key store. A value, so that a crash can be put between any two writes.
+///
+/// After a sync that failed it writes nothing more: the next one of the same file or directory would be told that all is well.
 package struct KeyDisk: Sendable {
-  /// Bytes and path; durable when it returns. `replacing`: the new content takes the place of the old; else what is there stays.
-  package let write: @Sendable (_ bytes: [UInt8], _ path: String, _ replacing: Bool) throws -> Void
+  private let health: DiskHealth
+  private let body: @Sendable ([UInt8], String, Bool) throws -> Void
 
-  package init(write: @escaping @Sendable ([UInt8], String, Bool) throws -> Void) { self.write = write }
+  package init(_ health: DiskHealth = DiskHealth(), write: @escaping @Sendable ([UInt8], String, Bool) throws -> Void) {
+    self.health = health
+    body = write
+  }
 
-  package static let real = KeyDisk { bytes, path, replacing in
-    if replacing { try DurableFile.write(bytes, to: path) } else { _ = try DurableFile.add(bytes, to: path) }
+  package static var real: KeyDisk { real(DiskHealth()) }
+
+  /// For an installation whose other files share `health`.
+  package static func real(_ health: DiskHealth) -> KeyDisk {
+    KeyDisk(health) { bytes, path, replacing in
+      if replacing { try DurableFile.write(bytes, to: path) } else { _ = try DurableFile.add(bytes, to: path) }
+    }
+  }
+
+  /// Durable when it returns. `replacing`: the new content takes the place of the old; else what is there stays.
+  package func write(_ bytes: [UInt8], _ path: String, _ replacing: Bool) throws {
+    try health.noting { try body(bytes, path, replacing) }
+  }
+
+  func makeDirectory(_ path: String) throws { try health.noting { try DurableFile.makeDirectory(path) } }
+}
+
+extension DiskHealth {
+  /// Runs `body`, which syncs, unless a sync failed before.
+  func noting<T>(_ body: () throws -> T) throws -> T {
+    guard !hasFailed else { throw StorageError.afterFailure }
+    do { return try body() } catch let error as DurableFile.FileError where error.isOfSync {
+      declareFailed()
+      throw error
+    }
   }
 }
 
@@ -27,7 +56,7 @@ struct KeyDirectory: KeyPlace {
 
   var name: KeyPlaceName { .directory(path) }
 
-  func prepare() throws { try DurableFile.makeDirectory(path) }
+  func prepare() throws { try disk.makeDirectory(path) }
 
   // MARK: Reading
 
@@ -90,7 +119,7 @@ struct KeyDirectory: KeyPlace {
 
   private func makeRoom(for file: KeyFile) throws {
     let path = path(of: file)
-    if let slash = path.lastIndex(of: "/") { try DurableFile.makeDirectory(String(path[..<slash])) }
+    if let slash = path.lastIndex(of: "/") { try disk.makeDirectory(String(path[..<slash])) }
   }
 
   // MARK: Locks

@@ -92,12 +92,16 @@ package final class KeyStore: Sendable {
     }
   }
 
-  package func openTenant(_ tenant: TenantID) throws -> TenantKeys {
+  /// `remainder`: what an earlier opening in this process left.
+  package func openTenant(
+    _ tenant: TenantID, goingOnWith remainder: TenantKeys.Remainder? = nil
+  ) throws -> TenantKeys {
     try TenantKeys(
       tenant: tenant, places: places, epoch: 1,
       epochKey: try openKey(.epoch(tenant, 1), context: SealingContext.epoch(tenant: tenant, epoch: 1)),
       logSeed: try openKey(.log(tenant), context: SealingContext.logKey(tenant: tenant)),
-      indexKey: try openKey(.index(tenant), context: SealingContext.indexKey(tenant: tenant)))
+      indexKey: try openKey(.index(tenant), context: SealingContext.indexKey(tenant: tenant)),
+      goingOnWith: remainder)
   }
 
   private func createKey(_ file: KeyFile, context: [UInt8], _ held: HeldKeyPlaces) throws {

@@ -1,4 +1,5 @@
 import Crypto
+import Dispatch
 import Kernel
 import Synchronization
 
@@ -7,11 +8,14 @@ import Synchronization
 /// Other processes may have the tenant open too. Each reserves ranges of its own under the lock of the live store, once in up to 1,024
 /// slots; blocks change only by erasure, so one that was read is kept.
 ///
-/// Lock order: `slots`, then the live store's; writes happen inside both when a block or the mark must become durable. `cache` is held
+/// Lock order: `slots`, then the live store's; writes happen inside both when a block or the mark must become durable and nobody saw to it ahead
+/// of need. `cache` is held
 /// for no reading or writing, so that a store that is away keeps nobody from keys that are known.
 package final class TenantKeys: Sendable {
   private static let blocksHeld = 64
   private static let largestReservation: Int64 = 1_024
+  /// From reservations of this size on, the next one is made before it is needed.
+  private static let aheadFrom: Int64 = 256
 
   package let tenant: TenantID
   /// Ed25519 seed of the tenant's log key.
@@ -24,12 +28,43 @@ package final class TenantKeys: Sendable {
   private let cache: Mutex<Cache>
 
   /// What this process has reserved.
-  private struct Slots {
+  fileprivate struct Slots: Sendable {
     /// Next slot to hand out; those below `end` are ours.
     var next: Int64 = 0
     var end: Int64 = 0
+    /// Ours, too, behind that range.
+    var ahead: [Range<Int64>] = []
     /// How many to take next time.
     var reservation: Int64 = 16
+    /// Once somebody asked who must not wait.
+    var isHurried = false
+    /// Whether another range is being reserved ahead.
+    var isReserving = false
+    /// A sync that failed for it. It is never tried again, so nothing is handed out any more.
+    var failure: DurableFile.FileError?
+
+    var left: Int64 { ahead.reduce(end - next) { $0 + Int64($1.count) } }
+
+    mutating func put(_ range: Range<Int64>) {
+      ahead.append(range)
+      reservation = min(reservation * 2, TenantKeys.largestReservation)
+    }
+
+    /// Whether there is a slot in `next`.
+    mutating func advance() -> Bool {
+      guard next >= end else { return true }
+      guard !ahead.isEmpty else { return false }
+      let range = ahead.removeFirst()
+      (next, end) = (range.lowerBound, range.upperBound)
+      return true
+    }
+
+    /// Whether the caller has to see to the next range.
+    mutating func mustReserveAhead() -> Bool {
+      guard isHurried, reservation >= TenantKeys.aheadFrom, !isReserving, left < reservation / 2 else { return false }
+      isReserving = true
+      return true
+    }
   }
 
   private struct Cache {
@@ -40,9 +75,17 @@ package final class TenantKeys: Sendable {
     var recent: [Int64] = []
   }
 
+  /// What an opening had reserved and did not use when the tenant was closed, for the next one in this process: nobody else was or will
+  /// be given these slots.
+  package struct Remainder: Sendable {
+    fileprivate let slots: Slots
+    /// The mark as it was seen; a store that shows a lower one was put back.
+    fileprivate let mark: Int64
+  }
+
   init(
     tenant: TenantID, places: KeyPlaces, epoch: Int64, epochKey: SecretBytes, logSeed: SecretBytes,
-    indexKey: SecretBytes
+    indexKey: SecretBytes, goingOnWith remainder: Remainder? = nil
   ) throws {
     self.tenant = tenant
     self.places = places
@@ -50,9 +93,27 @@ package final class TenantKeys: Sendable {
     self.epochKey = epochKey
     self.logSeed = logSeed
     self.indexKey = indexKey
-    // What an earlier opening reserved and did not use is wasted: a restored database could otherwise use a slot twice.
-    slots = Mutex(Slots())
-    cache = Mutex(Cache(mark: try KeyPlaces.writtenMark(of: tenant, in: places.live) ?? 0))
+    // What an earlier process reserved and did not use is wasted: a restored database could otherwise use a slot twice.
+    slots = Mutex(remainder?.slots ?? Slots())
+    let mark = try KeyPlaces.writtenMark(of: tenant, in: places.live) ?? 0
+    if let remainder { try Self.refuseOlder(mark, than: remainder.mark, tenant) }
+    cache = Mutex(Cache(mark: mark))
+  }
+
+  /// Takes what is reserved and not used away from this opening, which hands out nothing of it any more.
+  package func leaveRemainder() -> Remainder {
+    slots.withLock { slots in
+      defer { slots = Slots() }
+      return Remainder(slots: slots, mark: cache.withLock { $0.mark })
+    }
+  }
+
+  private static func refuseOlder(_ mark: Int64, than seen: Int64, _ tenant: TenantID) throws {
+    guard mark < seen else { return }
+    throw Problem(
+      .unavailable,
+      "The key store is older than it was: a key could be used twice. Bring the key store back from a replica.",
+      detail: "\(KeyFile.taken(tenant).path): \(mark), was \(seen)")
   }
 
   /// The mark as it lies in the store now: slots below it may be in use, by any process.
@@ -77,24 +138,33 @@ package final class TenantKeys: Sendable {
 
   /// The next free slot. Its block is durable and it is marked as taken before this returns.
   package func takeSlot() throws -> SubjectRef {
-    try slots.withLock { slots in
-      if slots.next >= slots.end { try reserve(&slots) }
+    let (subject, isLow) = try slots.withLock { slots in
+      if let failure = slots.failure { throw failure }
+      if !slots.advance() {
+        slots.put(try reserve(slots.reservation))
+        _ = slots.advance()
+      }
       defer { slots.next += 1 }
-      return SubjectRef(slots.next)
+      return (SubjectRef(slots.next), slots.mustReserveAhead())
     }
+    if isLow { reserveAhead() }
+    return subject
   }
 
   /// The next free slot with its key if both are at hand; nil where the store would have to be asked, or another thread is at it.
   /// For callers whose thread must not wait; `takeSlot` is for those who may.
   package func takeSlotAtHand() -> (SubjectRef, SecretBytes)? {
-    slots.withLockIfAvailable { slots -> (SubjectRef, SecretBytes)? in
+    let taken = slots.withLockIfAvailable { slots -> (SubjectRef, SecretBytes, Bool)? in
+      slots.isHurried = true
+      guard slots.failure == nil, slots.advance() else { return nil }
       let subject = SubjectRef(slots.next)
-      guard slots.next < slots.end, let key = cache.withLock({ $0.blocks[subject.block] })?[subject.slot] else {
-        return nil
-      }
+      guard let key = cache.withLock({ $0.blocks[subject.block] })?[subject.slot] else { return nil }
       slots.next += 1
-      return (subject, key)
-    } ?? nil
+      return (subject, key, slots.mustReserveAhead())
+    }
+    guard let taken, let (subject, key, isLow) = taken else { return nil }
+    if isLow { reserveAhead() }
+    return (subject, key)
   }
 
   /// The 32-byte key of a subject. Throws `KeyMissing` if it is missing and `SubjectErased` if it was destroyed.
@@ -113,17 +183,11 @@ package final class TenantKeys: Sendable {
   // MARK: Slots
 
   /// Takes a range behind every other process's, which is durably marked when this returns.
-  private func reserve(_ slots: inout Slots) throws {
+  private func reserve(_ count: Int64) throws -> Range<Int64> {
     let seen = cache.withLock { $0.mark }
-    let count = slots.reservation
     let start = try places.locked(.tenant(tenant)) { held in
       let mark = try KeyPlaces.mark(of: tenant, in: held.live)
-      guard mark >= seen else {
-        throw Problem(
-          .unavailable,
-          "The key store is older than it was: a key could be used twice. Bring the key store back from a replica.",
-          detail: "\(KeyFile.taken(tenant).path): \(mark), was \(seen)")
-      }
+      try Self.refuseOlder(mark, than: seen, tenant)
       for number in (mark / SubjectRef.slotsPerBlock)...((mark + count - 1) / SubjectRef.slotsPerBlock) {
         try createBlock(number, isFresh: number * SubjectRef.slotsPerBlock >= mark, held)
       }
@@ -131,7 +195,31 @@ package final class TenantKeys: Sendable {
       return mark
     }
     saw(start + count)
-    slots = Slots(next: start, end: start + count, reservation: min(count * 2, Self.largestReservation))
+    return start..<(start + count)
+  }
+
+  /// Reserves the next range on a thread that may wait, so that those who take slots find one. Whatever fails here is met again by who needs a
+  /// range and finds none, except for a failed sync, which the next taker hears of.
+  private func reserveAhead() {
+    DispatchQueue.global().async { [self] in
+      let count = slots.withLock { $0.reservation }
+      let reserved = Result {
+        let range = try reserve(count)
+        // Read by now: else all who take the first slots of a block would read it at once.
+        for number in SubjectRef(range.lowerBound).block...SubjectRef(range.upperBound - 1).block {
+          _ = try block(number)
+        }
+        return range
+      }
+      slots.withLock { slots in
+        slots.isReserving = false
+        switch reserved {
+        case .success(let range): slots.put(range)
+        case .failure(let error as DurableFile.FileError) where error.isOfSync: slots.failure = error
+        case .failure: break
+        }
+      }
+    }
   }
 
   // MARK: Blocks

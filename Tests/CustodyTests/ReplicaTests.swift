@@ -70,6 +70,29 @@ struct ReplicaTests {
     #expect(throws: Never.self) { try place.open().openTenant(place.tenant).takeSlot() }
   }
 
+  @Test(
+    "after a sync that failed, of the live store or a replica, no key is taken until the next start",
+    arguments: ["a", "keys"])
+  func failedSync(at failing: String) throws {
+    let place = try Place()
+    _ = try place.tenant(try place.open(adding: ["a"]))
+    let prefix = place[failing] + "/"
+    let writes = Mutex(0)
+    let disk = KeyDisk { bytes, path, replacing in
+      writes.withLock { $0 += 1 }
+      try KeyDisk.real.write(bytes, path, replacing)
+      guard path.hasPrefix(prefix) else { return }
+      throw DurableFile.FileError(operation: "sync directory", path: path, number: EIO)
+    }
+    let keys = try place.open(disk: disk).openTenant(place.tenant)
+    #expect(throws: (any Error).self) { try keys.takeSlot() }
+    let before = writes.withLock { $0 }
+    #expect(before > 0)
+    #expect(throws: (any Error).self) { try keys.takeSlot() }
+    #expect(writes.withLock { $0 } == before)
+    #expect(throws: Never.self) { try place.open().openTenant(place.tenant).takeSlot() }
+  }
+
   @Test("what a broken-off write left on a replica is taken, not replaced")
   func leftBehind() throws {
     let place = try Place()
