@@ -1,4 +1,5 @@
 import Kernel
+import Storage
 import TransparencyLog
 
 /// The opened data directory; `Kernel` has a noun of the name `Installation`, for ids.
@@ -24,4 +25,11 @@ extension Installation {
 package enum StoredTables {
   /// The journal's tables in the order in which a backup holds them.
   package static let journal = JournalTables.names
+
+  /// Makes what is in no backup from the rows of the journal that were put there, behind those it was made from before. Data that has no such
+  /// table yet gets it when it is opened.
+  package static func complete(_ tenant: TenantID, _ connection: Connection) throws {
+    guard try connection.hasTable(FacetStore.table) else { return }
+    try FacetStore(tenant: tenant, connection: connection).fillBehind()
+  }
 }

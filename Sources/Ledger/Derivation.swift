@@ -93,29 +93,33 @@ extension Ledger {
   /// the ledger was opened with.
   @discardableResult
   package func rebuildDerived(_ tenant: TenantID, with other: [Derivation]? = nil) async throws -> [Rebuilt] {
-    let ledger = try await open(tenant)
     let derivations = other ?? derivations
     let derived = tables.values.filter { $0.kind == .derived }.map(\.name)
     guard Set(derived) == Set(derivations.map(\.table.name)) else {
       throw Problem(.internal, "A derived table does not say how it is made again.", detail: "\(derived.sorted())")
     }
-    return try await withCheckedThrowingContinuation { continuation in
-      ledger.database.onWriter { [self] access in
-        continuation.resume(
-          with: Result {
-            let (connection, gate) = (access.connection, access.gate)
-            let reader = Reader(tenant: tenant, connection: connection, keys: ledger.keys)
-            try connection.begin()
-            do {
-              let rebuilt = try gate.whileOpen { try rebuild(reader, derivations) }
-              try connection.commit()
-              return rebuilt
-            } catch {
-              try? connection.rollback()
-              throw error
-            }
-          })
+    return try await using(tenant) { ledger in
+      try await withCheckedThrowingContinuation { continuation in
+        ledger.database.onWriter { [self] access in
+          continuation.resume(with: Result { try rebuild(derivations, ledger, access) })
+        }
       }
+    }
+  }
+
+  private func rebuild(
+    _ derivations: [Derivation], _ ledger: TenantLedger, _ access: WriterAccess
+  ) throws -> [Rebuilt] {
+    let (connection, gate) = (access.connection, access.gate)
+    let reader = Reader(tenant: ledger.tenant, connection: connection, keys: ledger.keys)
+    try connection.begin()
+    do {
+      let rebuilt = try gate.whileOpen { try rebuild(reader, derivations) }
+      try connection.commit()
+      return rebuilt
+    } catch {
+      try? connection.rollback()
+      throw error
     }
   }
 
@@ -126,6 +130,7 @@ extension Ledger {
     where reader.connection.dialect == .sqlite && table.kind != .primary && !present.contains(table.name) {
       for statement in table.sqliteDDL { try reader.connection.run(raw: statement) }
     }
+    try FacetStore(tenant: reader.tenant, connection: reader.connection).bringForward()
     return try derivations.map { derivation in
       let difference = try derivation.difference(reader)
       try derivation.repair(difference, reader.connection)

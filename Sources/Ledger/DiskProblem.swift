@@ -25,8 +25,7 @@ package enum DiskProblem {
       Problem(
         .unavailable, "The database cannot be reached; nothing was changed. Try again later.", detail: "\(error)")
     case let error as StorageError: error.isFull ? full("\(error)") : failed("\(error)")
-    case let error as DurableFile.FileError:
-      error.number == ENOSPC || error.number == EDQUOT ? full("\(error)") : failed("\(error)")
+    case let error as DurableFile.FileError: error.isFull ? full("\(error)") : failed("\(error)")
     default: error
     }
   }

@@ -20,11 +20,13 @@ extension Ledger {
   package func stageFile<Pieces: AsyncSequence>(
     _ tenant: TenantID, limit: Int64 = Ledger.largestFile, _ pieces: Pieces
   ) async throws -> StagedFile where Pieces.Element == [UInt8] {
-    let keys = try await open(tenant).keys
     let id = FileID.make(at: clock.now)
+    guard !installation.disk.hasFailed else { throw DiskProblem.explain(StorageError.afterFailure) }
     do {
-      let subject = try keys.takeSlot()
-      let key = try keys.key(of: subject)
+      let (subject, key) = try await using(tenant) { ledger in
+        let subject = try ledger.keys.takeSlot()
+        return (subject, try ledger.keys.key(of: subject))
+      }
       let intake = Intake(
         into: try await files.create(tenant, id), key: key, context: SealingContext.file(tenant: tenant, file: id),
         limit: limit)
@@ -46,7 +48,7 @@ extension Ledger {
 
   /// The plaintext of a stored file, in pieces of at most 64 KiB.
   package func openFile(_ tenant: TenantID, _ id: FileID, subject: SubjectRef) async throws -> FilePieces {
-    let key = try await open(tenant).keys.key(of: subject)
+    let key = try await using(tenant) { try $0.keys.key(of: subject) }
     guard let source = try await files.open(tenant, id) else {
       throw Problem(.internal, "A stored file is missing; restore it from a backup.", detail: "file \(id)")
     }

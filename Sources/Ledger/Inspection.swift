@@ -27,11 +27,7 @@ package struct Inspection: Sendable {
           latest = max(latest ?? Instant(milliseconds: 0), Instant(milliseconds: time))
         }
         guard row[1].text == systemSlug else { return }
-        heartbeat = try connection.firstRow(
-          raw: """
-            SELECT time FROM log_entry \(connection.using("log_entry_by_action")) WHERE tenant = ? AND action = 'heartbeat'
-            ORDER BY idx DESC LIMIT 1
-            """, [.text(id.text)])?[0].integer.map { Instant(milliseconds: $0) }
+        heartbeat = try FacetStore(tenant: id, connection: connection).latestTime(ofAction: "heartbeat")
       }
     }
     return Inspection(tenants: rows.count, latest: latest, heartbeat: heartbeat)

@@ -103,7 +103,7 @@ package final class Installation: Sendable {
     // From the first file on.
     let disk = DiskHealth()
     let id = try database.map { try createControl(in: $0, made, now) } ?? createControl(directory, made, now, disk)
-    let store = try KeyStore(at: place, provider: provider)
+    let store = try KeyStore(at: place, provider: provider, disk: .real(disk))
     if (try? store.installationSeed(id: id.text)) == nil {
       try store.createInstallationKey(id: id.text)
     } else if case .directory(let directory) = place {
@@ -223,7 +223,7 @@ package final class Installation: Sendable {
       self.id = id
       keyStore = try KeyStore(
         at: try keys.place, provider: try keys.provider(dataDirectory: directory),
-        installation: id.text, dataDirectory: directory, addingReplicas: replicas)
+        installation: id.text, dataDirectory: directory, addingReplicas: replicas, disk: .real(disk))
       signer = try NoteSigner(name: "steward/\(id)", seed: try keyStore.installationSeed(id: id.text))
     } catch {
       if lock >= 0 { Glibc.close(lock) }
@@ -286,9 +286,11 @@ package final class Installation: Sendable {
 
   /// What counts unless another store is named: where every server that has the rows has the files too.
   package var ordinaryFiles: any SealedFileStore {
-    let directory = DirectoryFiles(filesDirectory)
-    return isShared ? MovingFiles(to: DatabaseFiles(self), from: directory, isShared: true) : directory
+    isShared ? MovingFiles(to: DatabaseFiles(self), from: directoryFiles, isShared: true) : directoryFiles
   }
+
+  /// The store of those that lie in the data directory.
+  package var directoryFiles: DirectoryFiles { DirectoryFiles(filesDirectory, disk: disk) }
 
   private func databasePath(_ id: TenantID) -> String { "\(directory)/tenants/\(id).db" }
 

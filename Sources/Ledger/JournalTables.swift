@@ -5,17 +5,25 @@ import Storage
 enum JournalTables {
   static let names = ["log_head", "log_entry", "log_change", "log_tile", "log_checkpoint"]
 
-  /// What is written once and never again.
-  static let addedOnly = ["log_entry", "log_change", "log_checkpoint"]
+  /// With what is made from them again wherever it is missing.
+  private static let all = names + [FacetStore.table]
 
-  static let ddl = tables + names.flatMap(Table.guards)
+  /// What is written once and never again.
+  static let addedOnly = ["log_entry", "log_change", "log_checkpoint", FacetStore.table]
+
+  static let ddl = tables + all.flatMap(Table.guards)
 
   /// For all tenants of a PostgreSQL database. The head is rewritten with every batch: whole in its page, with room for the next version.
   static let postgresDDL =
-    tables.map(PostgresDialect.translate) + names.flatMap(PostgresDialect.fences) + [
+    tables.map(PostgresDialect.translate) + all.flatMap(PostgresDialect.fences) + [
       "ALTER TABLE log_head ALTER COLUMN lanes SET STORAGE MAIN",
       "ALTER TABLE log_head SET (toast_tuple_target = 8160, fillfactor = 30)",
     ]
+
+  /// What the owner's role does to a database whose `table_version` is of version 1. Each tenant's facets are filled when it is opened.
+  static let postgresUpgrade =
+    [PostgresDialect.translate(FacetStore.ddl)] + PostgresDialect.fences(on: FacetStore.table)
+    + FacetStore.dropOfIndexes
 
   private static let tables: [String] =
     [
@@ -28,8 +36,7 @@ enum JournalTables {
       object TEXT, ordinal INTEGER, changes INTEGER, leaf BLOB NOT NULL, data BLOB NOT NULL, PRIMARY KEY (tenant, idx)) STRICT, WITHOUT ROWID
       """,
       "CREATE INDEX log_entry_by_object ON log_entry (tenant, object, idx) WHERE object IS NOT NULL",
-      "CREATE INDEX log_entry_by_actor ON log_entry (tenant, actor, idx) WHERE actor IS NOT NULL",
-      "CREATE INDEX log_entry_by_action ON log_entry (tenant, action, idx) WHERE action IS NOT NULL",
+      FacetStore.ddl,
       """
       CREATE TABLE log_change (tenant TEXT NOT NULL, idx INTEGER NOT NULL, position INTEGER NOT NULL, tbl TEXT NOT NULL,
       row_key TEXT NOT NULL, op TEXT NOT NULL, before BLOB, after BLOB, image BLOB, PRIMARY KEY (tenant, idx, position)) STRICT, WITHOUT ROWID
@@ -45,13 +52,17 @@ enum JournalTables {
     ]
 }
 
-/// Which shape each table of a tenant has; a primary row, so that migrations are on the record.
+/// Which shape each table of a tenant has; a primary row, so that migrations are on the record. Its own version is that of the journal's tables,
+/// too: a program that knows no `log_facet` refuses data that has it, since it would not fill it.
 struct TableVersion: Record {
+  /// Since when the journal has `log_facet`.
+  static let withFacets = 2
+
   static let table = Table(
-    "table_version", .primary,
+    "table_version", .primary, version: withFacets,
     columns: [
       Column("version", .integer, .operational, purpose: "shape of the table named by the key", nullable: false)
-    ], retention: "as long as the tenant")
+    ], retention: "as long as the tenant", upgrades: [Table.Upgrade(to: withFacets, [.sealedShape])])
 
   let name: String
   let version: Int

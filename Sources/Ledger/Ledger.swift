@@ -20,10 +20,9 @@ package final class Ledger: Sendable {
   let derivations: [Derivation]
   /// Whether other servers write the same tenants: then nothing that one of them can change may be believed from memory.
   package let isShared: Bool
-  let opened = Mutex<[TenantID: Task<TenantLedger, any Error>]>([:])
-  let known = Mutex<[TenantID: Installation.TenantEntry]>([:])
+  let opened: OpenTenants
+  let known = Mutex(KnownTenants())
   package let meter = LedgerMeter()
-  private let holders = Mutex<[String: any Sendable]>([:])
 
   /// Without `files` they lie in `DIR/files`, or in the database where several servers work on one. `isShared`: as if other servers wrote
   /// the same tenants, also where the engine lets none.
@@ -37,10 +36,13 @@ package final class Ledger: Sendable {
     self.derivations = derivations
     self.clock = clock
     self.freezeRule = freezeRule
+    // After a failed sync no file may be opened, and what is open can still be read.
+    opened = OpenTenants(installation.isShared ? .sharedDatabase : .files) { !installation.diskHasFailed }
     let all = Self.everyTable(tables)
     self.tables = Dictionary(all.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
     guard self.tables.count == all.count else { throw Problem(.internal, "Two tables have one name.") }
-    for tenant in try installation.tenants() { known.withLock { $0[tenant.id] = tenant } }
+    let tenants = try installation.tenants()
+    known.withLock { known in for tenant in tenants { known.add(tenant) } }
   }
 
   /// The tables of the modules with the ledger's own.
@@ -50,32 +52,18 @@ package final class Ledger: Sendable {
 
   /// Waits for what is being written and closes every file.
   package func close() async {
-    let tasks = opened.withLock { opened in
-      defer { opened = [:] }
-      return Array(opened.values)
-    }
-    for task in tasks { if let tenant = try? await task.value { tenant.database.close() } }
+    await opened.shut()
     installation.close()
   }
 
   // MARK: Tenants
 
   /// Those that this process knows; `refreshTenants` first where none may be missing.
-  package var tenants: [Installation.TenantEntry] { known.withLock { $0.values.sorted { $0.id < $1.id } } }
-
-  /// Gives back what the opened databases hold beyond their files: caches of pages, connections for reading.
-  package func releaseMemory() async {
-    for task in opened.withLock({ Array($0.values) }) {
-      if let tenant = try? await task.value { tenant.database.releaseMemory() }
-    }
-  }
-
-  /// How many tenants' databases are open.
-  package var openTenants: Int { opened.withLock { $0.count } }
+  package var tenants: [Installation.TenantEntry] { known.withLock { $0.sorted } }
 
   /// Among those that this process knows; a tenant that another server made is found by `find`.
   package func tenant(slug: String) -> Installation.TenantEntry? {
-    known.withLock { $0.values.first { $0.slug == slug } }
+    known.withLock { $0[slug: slug] }
   }
 
   /// The same.
@@ -84,41 +72,9 @@ package final class Ledger: Sendable {
   /// Makes a tenant with its keys, its log and its tables.
   package func createTenant(slug: String, isHidden: Bool = false) async throws -> Installation.TenantEntry {
     let entry = try installation.addTenant(slug: slug, isHidden: isHidden, now: clock.now)
-    known.withLock { $0[entry.id] = entry }
-    _ = try await open(entry.id)
+    known.withLock { $0.add(entry) }
+    try await using(entry.id) { _ in }
     return entry
-  }
-
-  /// The tenant's write path, opened on first use.
-  func open(_ id: TenantID) async throws -> TenantLedger {
-    guard let entry = try await find(id) else { throw Problem.notFound }
-    let task = opened.withLock { opened in
-      if let task = opened[id] { return task }
-      let task = Task {
-        do { return try await self.load(entry) } catch { throw DiskProblem.explain(error) }
-      }
-      opened[id] = task
-      return task
-    }
-    do { return try await task.value } catch {
-      opened.withLock { if $0[id] == task { $0[id] = nil } }
-      throw error
-    }
-  }
-
-  private func load(_ entry: Installation.TenantEntry) async throws -> TenantLedger {
-    let keys = try installation.keyStore.openTenant(entry.id)
-    let database = try installation.database(of: entry.id)
-    let tables = tables
-    try await database.read { connection in try KeyRollback.refuse(entry.id, tables, keys, connection) }
-    let identity = LogIdentity(
-      origin: entry.logOrigin, signer: try NoteSigner(name: entry.logOrigin, seed: keys.logSeed),
-      certificate: entry.certificate)
-    let tenant = TenantLedger(
-      tenant: entry.id, database: database, keys: keys, log: identity, freezeRule: freezeRule, clock: clock,
-      meter: meter)
-    try await Migration(tables: tables, tenant: tenant).run()
-    return tenant
   }
 
   // MARK: Writing
@@ -131,19 +87,15 @@ package final class Ledger: Sendable {
   ) async throws
     -> Written<T>
   {
-    let ledger = try await open(tenant)
     let result = Mutex<T?>(nil)
-    let write = try await withCheckedThrowingContinuation {
-      (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
-      ledger.enqueue(
-        TenantLedger.Pending(
-          kind: .act(
-            act,
-            { work in
-              let value = try body(work)
-              result.withLock { $0 = value }
-            }),
-          finish: { continuation.resume(with: $0) }))
+    let write = try await using(tenant) { ledger in
+      try await ledger.perform(
+        .act(
+          act,
+          { work in
+            let value = try body(work)
+            result.withLock { $0 = value }
+          }))
     }
     guard let value = result.withLock({ $0 }), let write else {
       throw Problem(.internal, "The write was made without a receipt.")
@@ -160,16 +112,13 @@ package final class Ledger: Sendable {
   package func writeTransient<T: Sendable>(
     _ tenant: TenantID, _ body: @escaping @Sendable (TransientWork) throws -> T
   ) async throws -> T {
-    let ledger = try await open(tenant)
     let result = Mutex<T?>(nil)
-    _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
-      ledger.enqueue(
-        TenantLedger.Pending(
-          kind: .transient { work in
-            let value = try body(work)
-            result.withLock { $0 = value }
-          },
-          finish: { continuation.resume(with: $0) }))
+    _ = try await using(tenant) { ledger in
+      try await ledger.perform(
+        .transient { work in
+          let value = try body(work)
+          result.withLock { $0 = value }
+        })
     }
     guard let value = result.withLock({ $0 }) else { throw Problem(.internal, "The write was made without a value.") }
     return value
@@ -179,36 +128,40 @@ package final class Ledger: Sendable {
 
   package func read<T: Sendable>(_ tenant: TenantID, _ body: @escaping @Sendable (Reader) throws -> T) async throws -> T
   {
-    let ledger = try await open(tenant)
-    return try await ledger.database.read { connection in
-      try body(Reader(tenant: tenant, connection: connection, keys: ledger.keys))
+    try await using(tenant) { ledger in
+      try await ledger.database.read { connection in
+        try body(Reader(tenant: tenant, connection: connection, keys: ledger.keys))
+      }
     }
   }
 
   /// Rises with every commit that touched one of the primary tables; for caches. With no tables: with every commit.
   package func version(_ tenant: TenantID, tables: [String] = [""]) async throws -> Int64 {
-    let ledger = try await open(tenant)
-    // Others write it, too: any commit may have touched any table.
-    if isShared {
-      return try await ledger.database.read { try LogStore(tenant: tenant, connection: $0).head().size }
+    try await standing(tenant, tables).version
+  }
+
+  func standing(_ tenant: TenantID, _ tables: [String]) async throws -> LogWatch.Standing {
+    try await using(tenant) { ledger in
+      if isShared { try await ledger.watch.look(in: ledger.database) }
+      return ledger.watch.standing(of: tables)
     }
-    return ledger.versions.withLock { versions in tables.map { versions[$0] ?? 0 }.max() ?? 0 }
   }
 
   package func keyedHash(_ tenant: TenantID, _ purpose: String, _ value: String) async throws -> [UInt8] {
-    try await open(tenant).keys.keyedHash(purpose, value)
+    try await using(tenant) { $0.keys.keyedHash(purpose, value) }
   }
 
-  /// The opened rows of a table, in memory, current with the latest commit.
+  /// The opened rows of a table, in memory, current with the latest commit. It goes when the tenant is closed.
   package func view<R: Record>(_ type: R.Type, _ tenant: TenantID) async throws -> ViewSnapshot<R> {
-    let holder = holders.withLock { holders in
-      let name = "\(tenant)/\(R.table.name)"
-      if let holder = holders[name] as? ViewHolder<R> { return holder }
-      let holder = ViewHolder<R>(ledger: self, tenant: tenant)
-      holders[name] = holder
-      return holder
+    try await using(tenant) { ledger in
+      let holder = ledger.views.withLock { views in
+        if let holder = views[R.table.name] as? ViewHolder<R> { return holder }
+        let holder = ViewHolder<R>(ledger: self, tenant: tenant)
+        views[R.table.name] = holder
+        return holder
+      }
+      return try await holder.snapshot()
     }
-    return try await holder.snapshot()
   }
 
   /// Makes the next command of a tenant fail while it is being journaled. For checks on hidden tenants; refused for others.
@@ -216,7 +169,7 @@ package final class Ledger: Sendable {
     guard self.tenant(tenant)?.isHidden == true else {
       throw Problem(.forbidden, "Faults can be asked of probe tenants only.")
     }
-    try await open(tenant).fault.withLock { $0 = fault }
+    try await using(tenant) { ledger in ledger.fault.withLock { $0 = fault } }
   }
 }
 

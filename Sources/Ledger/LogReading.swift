@@ -41,17 +41,39 @@ extension Reader {
   package var logSize: Int64 { get throws { try store.head().size } }
 
   package func entries(_ filter: EntryFilter) throws -> [LoggedEntry] {
+    let range = try range(of: filter)
+    guard !range.isEmpty else { return [] }
+    guard filter.object == nil, filter.action != nil || filter.actor != nil else {
+      return try entries(filter, within: range, limit: filter.limit)
+    }
+    var found: [LoggedEntry] = []
+    try eachRange(of: filter, within: range) { range in
+      found += try entries(filter, within: range, limit: filter.limit - found.count)
+      return found.count < filter.limit
+    }
+    return found
+  }
+
+  private func range(of filter: EntryFilter) throws -> Range<Int64> {
+    // Not the log's size: a command also finds what came before it in its batch.
+    var (low, high) = (Int64(0), Int64.max)
+    if let from = filter.from { if filter.ascending { low = max(low, from) } else { high = min(high, from) } }
+    if let since = filter.since { low = max(low, try firstIndex(atOrAfter: since)) }
+    if let until = filter.until {
+      high = min(high, try firstIndex(atOrAfter: Instant(milliseconds: until.milliseconds + 1)))
+    }
+    return low..<max(low, high)
+  }
+
+  private func entries(_ filter: EntryFilter, within range: Range<Int64>, limit: Int) throws -> [LoggedEntry] {
     var sql: SQL = "SELECT idx, time, actor, action, object, changes, data FROM log_entry WHERE tenant = \(tenant)"
     if let action = filter.action { sql = sql + " AND action = \(action)" }
     if let actor = filter.actor { sql = sql + " AND actor = \(actor)" }
     if let object = filter.object { sql = sql + " AND object = \(object)" }
-    if let since = filter.since { sql = sql + " AND idx >= \(try firstIndex(atOrAfter: since))" }
-    if let until = filter.until {
-      sql = sql + " AND idx < \(try firstIndex(atOrAfter: Instant(milliseconds: until.milliseconds + 1)))"
-    }
     if !filter.withBatches { sql = sql + " AND action IS NOT NULL" }
-    if let from = filter.from { sql = sql + (filter.ascending ? " AND idx >= \(from)" : " AND idx < \(from)") }
-    sql = sql + (filter.ascending ? " ORDER BY idx LIMIT \(filter.limit)" : " ORDER BY idx DESC LIMIT \(filter.limit)")
+    if range.lowerBound > 0 { sql = sql + " AND idx >= \(range.lowerBound)" }
+    if range.upperBound < Int64.max { sql = sql + " AND idx < \(range.upperBound)" }
+    sql = sql + (filter.ascending ? " ORDER BY idx LIMIT \(limit)" : " ORDER BY idx DESC LIMIT \(limit)")
     return try rows(sql).map { row in
       LoggedEntry(
         index: row[0].integer ?? 0, time: Instant(milliseconds: row[1].integer ?? 0), actor: row[2].text,
@@ -141,7 +163,7 @@ extension Reader {
 extension Ledger {
   /// The receipt of an entry, made again: the same bytes as in the answer to the write.
   package func receipt(_ tenant: TenantID, index: Int64) async throws -> Receipt {
-    let certificate = try await open(tenant).log.certificate
+    let certificate = try await using(tenant) { $0.log.certificate }
     return try await read(tenant) { reader in
       guard let entry = try reader.entry(index), let checkpoint = try reader.checkpoint(covering: index) else {
         throw Problem.notFound
@@ -152,18 +174,20 @@ extension Ledger {
     }
   }
 
-  package func logOrigin(_ tenant: TenantID) async throws -> String { try await open(tenant).log.origin }
+  package func logOrigin(_ tenant: TenantID) async throws -> String { try await using(tenant) { $0.log.origin } }
   package func logVerifierKey(_ tenant: TenantID) async throws -> String {
-    try await open(tenant).log.signer.verifierKey.description
+    try await using(tenant) { $0.log.signer.verifierKey.description }
   }
   /// The log-key certificate, a whole note.
-  package func logCertificate(_ tenant: TenantID) async throws -> [UInt8] { try await open(tenant).log.certificate }
+  package func logCertificate(_ tenant: TenantID) async throws -> [UInt8] {
+    try await using(tenant) { $0.log.certificate }
+  }
 
   /// A note signed by the tenant's log key over the manifest of a bundle (docs/format.md §6.4). Nothing else may be signed with it.
   package func signManifest(_ tenant: TenantID, _ text: String) async throws -> [UInt8] {
     guard text.hasPrefix("steward/manifest/v1\n") else {
       throw Problem(.internal, "The log key signs checkpoints and manifests only.")
     }
-    return try await open(tenant).log.signer.sign(text: text)
+    return try await using(tenant) { try $0.log.signer.sign(text: text) }
   }
 }

@@ -61,15 +61,25 @@ struct LogStore {
 
   // MARK: Entries
 
-  func insert(_ entry: LeafEntry, index: Int64, leaf: Digest, data: [UInt8]) throws {
+  static let entryColumns = [
+    "tenant", "idx", "time", "actor", "action", "object", "ordinal", "changes", "leaf", "data",
+  ]
+  static let changeColumns = ["tenant", "idx", "position", "tbl", "row_key", "op", "before", "after", "image"]
+
+  func insert(entry: [Value]) throws {
     try connection.run(
       raw:
         "INSERT INTO log_entry (tenant, idx, time, actor, action, object, ordinal, changes, leaf, data) VALUES (?,?,?,?,?,?,?,?,?,?)",
-      [
-        tenantValue, .integer(index), .integer(entry.time.milliseconds), .text(entry.actor), .text(entry.action),
-        .text(entry.object),
-        .integer(entry.ordinal), .integer(Int64(entry.changeCount)), .bytes(leaf.bytes), .bytes(data),
-      ])
+      entry)
+  }
+
+  /// In the order of `entryColumns`.
+  func values(_ entry: LeafEntry, index: Int64, leaf: Digest, data: [UInt8]) -> [Value] {
+    [
+      tenantValue, .integer(index), .integer(entry.time.milliseconds), .text(entry.actor), .text(entry.action),
+      .text(entry.object), .integer(entry.ordinal), .integer(Int64(entry.changeCount)), .bytes(leaf.bytes),
+      .bytes(data),
+    ]
   }
 
   func insert(_ batch: LeafBatch, index: Int64, leaf: Digest, data: [UInt8]) throws {
@@ -78,15 +88,19 @@ struct LogStore {
       [tenantValue, .integer(index), .integer(batch.time.milliseconds), .bytes(leaf.bytes), .bytes(data)])
   }
 
-  func insert(_ change: Work.Change, _ record: ChangeRecord, index: Int64, position: Int) throws {
+  func insert(change: [Value]) throws {
     try connection.run(
       raw:
         "INSERT INTO log_change (tenant, idx, position, tbl, row_key, op, before, after, image) VALUES (?,?,?,?,?,?,?,?,?)",
-      [
-        tenantValue, .integer(index), .integer(Int64(position)), .text(record.table), .text(record.key),
-        .text(record.op.rawValue),
-        record.before.value, record.after.value, change.image.value,
-      ])
+      change)
+  }
+
+  /// In the order of `changeColumns`.
+  func values(_ change: Work.Change, _ record: ChangeRecord, index: Int64, position: Int) -> [Value] {
+    [
+      tenantValue, .integer(index), .integer(Int64(position)), .text(record.table), .text(record.key),
+      .text(record.op.rawValue), record.before.value, record.after.value, change.image.value,
+    ]
   }
 
   /// Leaf data of an entry; nil if the log does not have it.
@@ -130,6 +144,27 @@ struct LogStore {
         """, names.map(Value.text) + [tenantValue]
     ) { row in found[row.text(0)] = Last(ordinal: row.integer(1), index: row.integer(2)) }
     return found
+  }
+
+  // MARK: What is new
+
+  /// How far the log is, its last leaf, and the leaf at `index`; nil for one that it does not have.
+  func end(and index: Int64? = nil) throws -> (size: Int64, last: Digest?, earlier: Digest?) {
+    // Not `idx = size - 1`: behind PostgreSQL's row-level security what is calculated is compared with every row.
+    let row = try connection.firstRow(
+      raw: """
+        SELECT size, (SELECT leaf FROM log_entry WHERE tenant = ? ORDER BY idx DESC LIMIT 1),
+        (SELECT leaf FROM log_entry WHERE tenant = ? AND idx = ?) FROM log_head WHERE tenant = ?
+        """, [tenantValue, tenantValue, .integer(index ?? -1), tenantValue])
+    guard let row, let size = row[0].integer else { return (0, nil, nil) }
+    return (size, row[1].bytes.flatMap(Digest.init(bytes:)), row[2].bytes.flatMap(Digest.init(bytes:)))
+  }
+
+  /// The tables in which entries from `index` on changed something.
+  func tablesChanged(since index: Int64) throws -> Set<String> {
+    let rows = try connection.rows(
+      raw: "SELECT DISTINCT tbl FROM log_change WHERE tenant = ? AND idx >= ?", [tenantValue, .integer(index)])
+    return Set(rows.compactMap { $0[0].text })
   }
 
   // MARK: Tiles

@@ -79,11 +79,7 @@ struct Migration {
   private func apply(_ changes: [Change]) async throws {
     let act = Act("schema.apply", on: ObjectRef("schema", "main"), by: .system("migration"))
     do {
-      _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
-        tenant.enqueue(
-          TenantLedger.Pending(
-            kind: .act(act, { try Self.apply(changes, $0) }), finish: { continuation.resume(with: $0) }))
-      }
+      _ = try await tenant.perform(.act(act, { try Self.apply(changes, $0) }))
     } catch is AlreadyDone {}
   }
 
@@ -93,6 +89,9 @@ struct Migration {
     let left = changes.filter { $0.table.version > present[$0.table.name] ?? 0 }
     if left.isEmpty { throw AlreadyDone() }
     for change in left {
+      if change.table.name == TableVersion.table.name {
+        try FacetStore(tenant: work.tenant, connection: work.connection).bringForward()
+      }
       for statement in change.statements { try work.define(statement) }
       let version = TableVersion(name: change.table.name, version: change.table.version)
       if present[change.table.name] == nil { try work.insert(version) } else { try work.update(version) }

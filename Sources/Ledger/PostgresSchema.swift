@@ -45,6 +45,9 @@ package struct PostgresSchema: Sendable {
 
   private func statements(_ present: [String: Int]?, _ role: String) throws -> [String] {
     var statements = present == nil ? Self.beginning : []
+    if let present, present[TableVersion.table.name] ?? 0 < TableVersion.withFacets {
+      statements += JournalTables.postgresUpgrade
+    }
     for table in tables {
       switch present?[table.name] {
       case nil: statements += table.postgresDDL + (table.name == FileChunk.table.name ? [FileChunk.storage] : [])
@@ -161,7 +164,7 @@ package struct PostgresSchema: Sendable {
     UNION ALL SELECT 'may truncate ' || relname FROM ours
       WHERE relkind = 'r' AND has_table_privilege(current_user, oid, 'TRUNCATE, TRIGGER')
     UNION ALL SELECT 'may change ' || relname FROM ours
-      WHERE relname IN ('installation', 'tenant', 'schema_table', 'log_entry', 'log_change', 'log_checkpoint')
+      WHERE relname IN ('installation', 'tenant', 'schema_table', 'log_entry', 'log_change', 'log_checkpoint', 'log_facet')
       AND (has_table_privilege(current_user, oid, 'DELETE') OR has_any_column_privilege(current_user, oid, 'UPDATE'))
     """
 

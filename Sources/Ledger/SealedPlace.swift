@@ -26,7 +26,7 @@ extension Ledger {
       throw Problem(.forbidden, "Only rows of probe tenants can be tried.")
     }
     let context = SealingContext.row(tenant: place.tenant, table: place.table, key: place.key, schema: place.schema)
-    let key = try await open(tenant).keys.key(of: place.subject)
+    let key = try await using(tenant) { try $0.keys.key(of: place.subject) }
     return (try? Box.open(box, key: key, context: context)) != nil
   }
 }

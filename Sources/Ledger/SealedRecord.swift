@@ -40,15 +40,16 @@ package struct SealedRecord: Sendable {
 extension Ledger {
   /// Seals a record for a command that will insert it.
   package func seal(_ record: some Record, for tenant: TenantID) async throws -> SealedRecord {
-    let ledger = try await open(tenant)
-    // A failed sync is never tried again: not of a key either.
-    guard !ledger.database.hasFailed else { throw DiskProblem.explain(StorageError.afterFailure) }
-    do {
-      let (subject, key) = try await slot(ledger.keys)
-      return try SealedRecord(record, tenant: tenant, subject: subject, key: key)
-    } catch {
-      if let error = error as? DurableFile.FileError, error.isOfSync { ledger.database.declareFailed() }
-      throw DiskProblem.explain(error)
+    try await using(tenant) { ledger in
+      // A failed sync is never tried again: not of a key either.
+      guard !ledger.database.hasFailed else { throw DiskProblem.explain(StorageError.afterFailure) }
+      do {
+        let (subject, key) = try await slot(ledger.keys)
+        return try SealedRecord(record, tenant: tenant, subject: subject, key: key)
+      } catch {
+        if let error = error as? DurableFile.FileError, error.isOfSync { ledger.database.declareFailed() }
+        throw DiskProblem.explain(error)
+      }
     }
   }
 

@@ -29,7 +29,7 @@ extension Ledger {
 
   @discardableResult
   private func learn(_ entries: [Installation.TenantEntry]) -> [Installation.TenantEntry] {
-    known.withLock { known in for entry in entries { known[entry.id] = entry } }
+    known.withLock { known in for entry in entries { known.add(entry) } }
     return entries
   }
 
@@ -59,4 +59,21 @@ extension Ledger {
     }
     return due
   }
+}
+
+/// Tenants by id and by slug.
+struct KnownTenants: Sendable {
+  private var byID: [TenantID: Installation.TenantEntry] = [:]
+  private var bySlug: [String: TenantID] = [:]
+
+  mutating func add(_ entry: Installation.TenantEntry) {
+    byID[entry.id] = entry
+    bySlug[entry.slug] = entry.id
+  }
+
+  subscript(id: TenantID) -> Installation.TenantEntry? { byID[id] }
+  subscript(slug slug: String) -> Installation.TenantEntry? { bySlug[slug].flatMap { byID[$0] } }
+
+  /// In the order in which they were made.
+  var sorted: [Installation.TenantEntry] { byID.values.sorted { $0.id < $1.id } }
 }

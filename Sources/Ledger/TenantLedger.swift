@@ -7,14 +7,15 @@ import TransparencyLog
 /// The write path of one tenant: takes the waiting commands as a batch and makes them durable together.
 ///
 /// Who owns what: `waiting` belongs to the lock; `head` is touched on the writer's thread only. A batch is one
-/// transaction: each command in a savepoint of its own, then the batch entry, the tree, one signature, one commit. A command that
-/// throws rolls back its savepoint and nobody else's.
+/// transaction: the commands, then the batch entry, the tree, one signature, one commit. Commands run without savepoints; only if one throws that
+/// has written something is the batch rolled back and run again, each command in a savepoint of its own: then one that throws rolls back
+/// its own and nobody else's.
 ///
 /// On PostgreSQL any number of servers write one tenant: a batch locks the tenant's head first and believes nothing it knew before. It is
-/// sent in one go, without savepoints; only if something in it fails is it run again with them. A connection that ends before the commit
+/// sent in one go, and whatever fails in it has it run again. A connection that ends before the commit
 /// was sent costs another attempt; after it, the commit is looked up before anybody is told anything.
 final class TenantLedger: @unchecked Sendable {
-  // Unchecked: `head`, `isFrozen` and `unfinished` are touched by the one drain that runs at a time, which hands them on with the next.
+  // Unchecked: `head`, `isFrozen`, `facets` and `unfinished` are touched by the one drain that runs at a time, which hands them on with the next.
   static let largestBatch = 256
 
   let tenant: TenantID
@@ -31,8 +32,12 @@ final class TenantLedger: @unchecked Sendable {
   /// Whether the switch stands, as of the statement that ran last; nil if that has to be looked up. Exact, because only this
   /// thread writes the tenant.
   private var isFrozen: Bool?
-  /// Last log size at which a commit touched a primary table; for caches and views.
-  let versions = Mutex<[String: Int64]>([:])
+  /// When each table was last changed; for caches and views.
+  let watch: LogWatch
+  /// `ViewHolder`s by table; they go with it.
+  let views = Mutex<[String: any Sendable]>([:])
+  /// Of entries that are committed.
+  private var facets = FacetsSeen()
   let fault = Mutex<LedgerFault?>(nil)
   private let meter: LedgerMeter
 
@@ -55,10 +60,11 @@ final class TenantLedger: @unchecked Sendable {
 
   init(
     tenant: TenantID, database: any TenantDatabase, keys: TenantKeys, log: LogIdentity, freezeRule: FreezeRule,
-    clock: any StewardClock, meter: LedgerMeter = LedgerMeter()
+    clock: any StewardClock, meter: LedgerMeter = LedgerMeter(), version: Int64 = 0
   ) {
     self.meter = meter
     self.tenant = tenant
+    watch = LogWatch(tenant: tenant, version: version)
     self.database = database
     self.keys = keys
     self.log = log
@@ -73,6 +79,13 @@ final class TenantLedger: @unchecked Sendable {
       return !waiting.isDraining
     }
     if mustStart { schedule() }
+  }
+
+  /// Runs a command to its end; nil for a transient one.
+  func perform(_ kind: Pending.Kind) async throws -> ProvableWrite? {
+    try await withCheckedThrowingContinuation { continuation in
+      enqueue(Pending(kind: kind, finish: { continuation.resume(with: $0) }))
+    }
   }
 
   private func schedule() { database.onWriter { self.drain($0) } }
@@ -103,7 +116,8 @@ final class TenantLedger: @unchecked Sendable {
   /// A batch that somebody waits for.
   private struct Attempt {
     let commands: [Pending]
-    /// Whether each statement's outcome is waited for; else they are sent together and only the end says whether all went well.
+    /// Whether each command has a savepoint, and on PostgreSQL each statement's outcome is waited for; else they are sent together and only the
+    /// end says whether all went well.
     var isCareful = false
     /// A commit that may have taken place.
     var doubt: Doubt?
@@ -202,6 +216,7 @@ final class TenantLedger: @unchecked Sendable {
     } catch {
       head = nil
       isFrozen = nil
+      facets = FacetsSeen()
       try? connection.rollback()
       throw understood(error, connection)
     }
@@ -224,9 +239,12 @@ final class TenantLedger: @unchecked Sendable {
 
   /// The batch as it begins: where the log stands, and on a shared database all that has to be asked, in few answers.
   private func opened(_ attempt: Attempt, _ store: LogStore) throws -> Batch {
-    guard database.isShared else { return Batch(head: try head ?? store.head(), now: clock.now) }
+    guard database.isShared else {
+      return Batch(head: try head ?? store.head(), facets, now: clock.now, isTogether: !attempt.isCareful)
+    }
     isFrozen = nil
-    var batch = Batch(head: try store.head(locking: true), now: clock.now)
+    var batch = Batch(
+      head: try store.head(locking: true), facets, now: clock.now, isTogether: !attempt.isCareful)
     let objects = Set(attempt.commands.compactMap(\.object))
     if !objects.isEmpty {
       let found = try store.lasts(of: objects)
@@ -238,19 +256,8 @@ final class TenantLedger: @unchecked Sendable {
   private func outcome(
     of command: Pending, _ batch: inout Batch, _ store: LogStore, _ gate: WorkGate
   ) throws -> Result<Int64?, any Error> {
+    if batch.isTogether { return try outcomeTogether(of: command, &batch, store, gate) }
     let connection = store.connection
-    if let pipeline = connection.pipeline, pipeline.isTogether {
-      let sent = pipeline.sent
-      do {
-        let index = try perform(command, &batch, store)
-        if pipeline.hasFailed { throw NotTogether() }
-        return .success(index)
-      } catch {
-        // Without savepoints it stands by itself only if it sent nothing that would have to be taken back.
-        guard !pipeline.hasFailed, pipeline.sent == sent else { throw error }
-        return .failure(DiskProblem.explain(error))
-      }
-    }
     try connection.run(raw: "SAVEPOINT command")
     do {
       let index = try gate.whileOpen { try perform(command, &batch, store) }
@@ -259,10 +266,36 @@ final class TenantLedger: @unchecked Sendable {
     } catch {
       // Then SQLite may have rolled back everything, or there is no connection: nothing of this batch can stand.
       if let error = error as? StorageError, error.endsTransaction { throw error }
-      if let error = error as? DurableFile.FileError, error.isOfSync { database.declareFailed() }
+      if let error = error as? DurableFile.FileError, error.isOfSync {
+        database.declareFailed()
+        throw error
+      }
       isFrozen = nil
+      batch.journal.forgetFacets()
       try connection.run(raw: "ROLLBACK TO command")
       try connection.run(raw: "RELEASE command")
+      return .failure(DiskProblem.explain(error))
+    }
+  }
+
+  /// Without a savepoint. Throws where the whole batch has to be run again with them.
+  private func outcomeTogether(
+    of command: Pending, _ batch: inout Batch, _ store: LogStore, _ gate: WorkGate
+  ) throws -> Result<Int64?, any Error> {
+    let connection = store.connection
+    let statements = connection.statements
+    do {
+      let index = try gate.whileOpen { try perform(command, &batch, store) }
+      if connection.pipeline?.hasFailed == true { throw NotTogether() }
+      return .success(index)
+    } catch let error as NotTogether {
+      throw error
+    } catch {
+      if let error = error as? DurableFile.FileError, error.isOfSync { database.declareFailed() }
+      // Then SQLite may have rolled back everything.
+      if connection.pipeline == nil, let error = error as? StorageError, error.endsTransaction { throw error }
+      // It stands by itself only if it wrote nothing that would have to be taken back.
+      guard connection.pipeline?.hasFailed != true, connection.statements == statements else { throw NotTogether() }
       return .failure(DiskProblem.explain(error))
     }
   }
@@ -276,7 +309,8 @@ final class TenantLedger: @unchecked Sendable {
       return outcomes.map { $0.map { _ in nil } }
     }
     head = batch.head
-    publish(batch)
+    facets = batch.journal.facets
+    watch.note(batch.tables, from: sealed.firstIndex, to: batch.head.size, last: sealed.last)
     meter.note(commands: batch.leaves.count, refused: outcomes.count { if case .failure = $0 { true } else { false } })
     batch.afterCommit.forEach { $0() }
     return outcomes.map { outcome in
@@ -314,11 +348,16 @@ final class TenantLedger: @unchecked Sendable {
     /// Where the objects of this batch stand, as far as it is known; nil for one that has no entry yet.
     var lasts: [String: LogStore.Last?] = [:]
     /// What goes into the journal and is not written yet.
-    var journal = JournalRows()
+    let journal: JournalRows
     var afterCommit: [@Sendable () -> Void] = []
 
-    init(head: LogStore.Head, now: Instant) {
+    /// Without savepoints: if a command has to be taken back, all are.
+    let isTogether: Bool
+
+    init(head: LogStore.Head, _ facets: FacetsSeen, now: Instant, isTogether: Bool) {
       self.head = head
+      self.isTogether = isTogether
+      journal = JournalRows(facets: facets)
       self.now = max(now, head.time)
     }
 
@@ -360,7 +399,7 @@ final class TenantLedger: @unchecked Sendable {
       tenant: tenant, connection: store.connection, keys: keys, now: batch.now, actor: act.actor, entry: index,
       settleJournal: { try journal.write(to: store) })
     try body(work)
-    try failIfAsked(isLast: store.connection.pipeline?.isTogether != true)
+    try failIfAsked(isLast: !batch.isTogether)
     let written = work.changes.compactMap { change in change.record.map { (change, $0) } }
     let object = act.object.description
     let last = if let known = batch.lasts[object] { known } else { try store.last(of: object) }
@@ -369,7 +408,7 @@ final class TenantLedger: @unchecked Sendable {
     let leaf = MerkleTree.leafHash(data)
     journal.add(entry, index: index, leaf: leaf, data: data, changes: written)
     // Inside the command's savepoint, where it has one.
-    if store.connection.pipeline?.isTogether != true { try journal.write(to: store) }
+    if !batch.isTogether { try journal.write(to: store) }
     batch.lasts.updateValue(LogStore.Last(ordinal: entry.ordinal, index: index), forKey: object)
     batch.records += written.map(\.1)
     if written.contains(where: { $0.1.table == FreezeRecord.table.name }) { isFrozen = nil }
@@ -418,23 +457,17 @@ final class TenantLedger: @unchecked Sendable {
     try store.writeTiles(tree)
     try store.insert(checkpoint: note, size: tree.newSize)
     try store.write(batch.head)
-    return SealedBatch(tree: tree, firstIndex: first, data: batch.data, checkpoint: note)
-  }
-
-  private func publish(_ batch: Batch) {
-    versions.withLock { versions in
-      for table in batch.tables { versions[table] = batch.head.size }
-      versions[""] = batch.head.size
-    }
+    return SealedBatch(tree: tree, firstIndex: first, data: batch.data, last: leaf, checkpoint: note)
   }
 
   private func failIfAsked(isLast: Bool) throws {
-    // A batch that was sent together is run again for it, each command by itself: then it counts.
     let asked = fault.withLock { fault in
       defer { if isLast { fault = nil } }
       return fault
     }
     if asked == .nextAppend {
+      // The batch is run again for it, each command by itself: then it counts.
+      guard isLast else { throw NotTogether() }
       // An ordinary error: one of the disk would rightly end all writes.
       throw StorageError(code: 1, message: "the journal refused the append")
     }
@@ -446,6 +479,8 @@ struct SealedBatch: Sendable {
   let tree: TreeExtension
   let firstIndex: Int64
   let data: [[UInt8]]
+  /// The batch's own leaf.
+  let last: Digest
   let checkpoint: [UInt8]
 }
 

@@ -62,6 +62,7 @@ package struct Verification {
   /// What the log says each row is: digest after its last change, and the entry that wrote it.
   private var expected: [NameKey: Expected] = [:]
   private var tiles = TileWatch()
+  private var facets = FacetWatch()
   private var changes: ChangeWalk?
   private var reader: Reader?
   private var derivations: [Derivation] = []
@@ -157,7 +158,10 @@ package struct Verification {
   private static func isEmpty(_ id: TenantID, _ directory: String) -> Bool {
     let path = "\(directory)/tenants/\(id).db"
     if DataPlace.size(of: path) <= 4_096, DataPlace.size(of: path + "-wal") == 0 { return true }
-    return (try? SQLiteDatabase.readOnly(path: path, isEmpty)) ?? false
+    if let isEmpty = try? SQLiteDatabase.readOnly(path: path, isEmpty) { return isEmpty }
+    // Broken off before it had a log: SQLite cannot take the first pages back without writing.
+    guard DataPlace.size(of: path + "-wal") == 0, access(path + "-journal", F_OK) == 0 else { return false }
+    return (try? SQLiteDatabase.readOnly(path: path, immutable: true, isEmpty)) ?? false
   }
 
   private static func isEmpty(_ connection: Connection) throws -> Bool {
@@ -234,6 +238,7 @@ package struct Verification {
   private mutating func verify() throws {
     try verifyEntries()
     try verifyHead()
+    try verifyFacets()
     try verifyRows()
     try verifyDerived()
     try verifyGuards()
@@ -286,6 +291,7 @@ package struct Verification {
 
   private mutating func verifyEntry(_ entry: LeafEntry, _ index: Int64, _ row: RowCursor) throws {
     verifyTime(entry.time, index)
+    facets.note(actor: entry.actor, action: entry.action, index: index)
     let object = names.key(ofObject: entry.object)
     let head = heads.updateValue((entry.ordinal, index), forKey: object)
     if entry.ordinal != (head.map { $0.ordinal + 1 } ?? 0) || entry.previous != head?.index {
@@ -414,6 +420,22 @@ package struct Verification {
     let beyond = try connection.firstRow(
       raw: "SELECT 1 FROM log_checkpoint WHERE tenant = ? AND size > ?", [.text(tenant.text), .integer(frontier.size)])
     if beyond != nil { find("a checkpoint was signed for entries that are no longer there") }
+  }
+
+  /// Pages about an actor or an action would leave out entries that the facets do not lead to.
+  private mutating func verifyFacets() throws {
+    // Made by the command that opens the tenant; before it pages do not read them.
+    guard try connection.hasTable(TableVersion.table.name),
+      try recordedVersion(of: TableVersion.table.name) ?? 0 >= TableVersion.withFacets
+    else { return }
+    guard try connection.hasTable(FacetStore.table) else {
+      return find("the facets of the log are missing; run `steward audit rebuild`", table: FacetStore.table)
+    }
+    for missing in try facets.missing(tenant, connection) {
+      find(
+        "entries with this actor or action would not be listed; run `steward audit rebuild`", table: FacetStore.table,
+        key: missing.value, index: missing.tile * LogStore.tileWidth)
+    }
   }
 
   // MARK: The rows

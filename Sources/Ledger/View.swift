@@ -16,6 +16,7 @@ package struct ViewSnapshot<R: Record>: Sendable {
   fileprivate var pairs: [SearchText.Pairs] = []
   fileprivate var version: Int64 = -1
   fileprivate var size: Int64 = 0
+  fileprivate var era: Int64 = 0
 
   package subscript(_ key: String) -> R? {
     position(of: key).found ? rows[position(of: key).index] : nil
@@ -139,7 +140,7 @@ actor ViewHolder<R: Record> {
 
   func snapshot() async throws -> ViewSnapshot<R> {
     while true {
-      let wanted = try await ledger.version(tenant, tables: [R.table.name])
+      let wanted = try await ledger.standing(tenant, [R.table.name]).version
       if current.version >= wanted { return current }
       let task = refreshing ?? start()
       refreshing = task
@@ -154,16 +155,19 @@ actor ViewHolder<R: Record> {
     current = ViewSnapshot()
     let (ledger, tenant) = (ledger, tenant)
     return Task {
-      let wanted = try await ledger.version(tenant, tables: [R.table.name])
-      let base = snapshot
+      let wanted = try await ledger.standing(tenant, [R.table.name])
+      // What was read from another log is of no use.
+      let base = snapshot.era == wanted.era ? snapshot : ViewSnapshot()
       snapshot = ViewSnapshot()
       return try await ledger.read(tenant) { reader in try Self.refreshed(base, wanted, reader) }
     }
   }
 
-  private static func refreshed(_ base: ViewSnapshot<R>, _ wanted: Int64, _ reader: Reader) throws -> ViewSnapshot<R> {
+  private static func refreshed(
+    _ base: ViewSnapshot<R>, _ wanted: LogWatch.Standing, _ reader: Reader
+  ) throws -> ViewSnapshot<R> {
     var snapshot = base
-    let size = try LogStore(tenant: reader.tenant, connection: reader.connection).head().size
+    let size = try LogStore(tenant: reader.tenant, connection: reader.connection).end().size
     if base.version < 0 {
       try reader.each(R.self, "ORDER BY id") { snapshot.put($0) }
     } else {
@@ -174,7 +178,8 @@ actor ViewHolder<R: Record> {
         if let row = try reader.find(R.self, key) { snapshot.put(row) } else { snapshot.remove(key) }
       }
     }
-    snapshot.version = max(wanted, 0)
+    snapshot.version = wanted.version
+    snapshot.era = wanted.era
     snapshot.size = size
     return snapshot
   }

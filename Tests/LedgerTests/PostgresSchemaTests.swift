@@ -84,6 +84,7 @@ struct PostgresSchemaTests {
     ("GRANT UPDATE ON steward.log_entry TO $ROLE", "may change log_entry"),
     ("GRANT UPDATE (data) ON steward.log_entry TO $ROLE", "may change log_entry"),
     ("GRANT DELETE ON steward.log_checkpoint TO $ROLE", "may change log_checkpoint"),
+    ("GRANT DELETE ON steward.log_facet TO $ROLE", "may change log_facet"),
     ("GRANT UPDATE ON steward.tenant TO PUBLIC", "may change tenant"),
     ("GRANT pg_write_all_data TO $ROLE", "may change"),
     ("GRANT pg_execute_server_program TO $ROLE", "is a member of"),
