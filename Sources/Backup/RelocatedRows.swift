@@ -152,6 +152,7 @@ final class DatabaseRows: RelocatedRows {
       let sink = DatabaseSink(session, connection)
       try body(sink)
       try sink.flush()
+      try StoredTables.complete(tenant, connection)
       do { try connection.commit() } catch let doubt as CommitInDoubt { throw doubt.reason }
     }
   }

@@ -291,7 +291,7 @@ package struct Relocation: Sendable {
       for report in reports {
         let store: any SealedFileStore =
           target.database == nil || leavesFilesInDirectory
-          ? DirectoryFiles(installation.filesDirectory) : DatabaseFiles(installation)
+          ? installation.directoryFiles : DatabaseFiles(installation)
         let files = try await RelocatedFiles(from: source.ordinaryFiles, to: store).copy(of: report.tenant)
         if files > 0 { say("\(report.slug): \(files) files copied and compared") }
         try await ledger.rebuildDerived(report.tenant)

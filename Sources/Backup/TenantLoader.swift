@@ -126,6 +126,11 @@ final class TenantLoader {
     try endFile()
     if try DurableFile.exists(filesDirectory) { try DurableFile.syncDirectory(of: filesDirectory + "/.") }
     try flush()
+    try database.onWriterBlocking { [tenant] connection, gate in
+      try connection.begin()
+      try gate.whileOpen { try StoredTables.complete(tenant, connection) }
+      try connection.commit()
+    }
     database.close()
   }
 }
