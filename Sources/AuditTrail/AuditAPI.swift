@@ -94,20 +94,8 @@ enum AuditStore {
     return try await ledger.read(tenant) { [wanted] in try $0.entries(wanted).filter { $0.index < end } }
   }
 
-  /// Every action that occurs, by hopping along the index instead of reading it.
   static func actions(_ ledger: Ledger, _ tenant: TenantID) async throws -> [String] {
-    try await ledger.read(tenant) { reader in
-      try reader.rows(
-        """
-        WITH RECURSIVE seen(action) AS (
-          SELECT min(action) FROM log_entry WHERE tenant = \(tenant) AND action IS NOT NULL
-          UNION ALL
-          SELECT (SELECT min(action) FROM log_entry WHERE tenant = \(tenant) AND action > seen.action)
-          FROM seen WHERE seen.action IS NOT NULL
-        ) SELECT action FROM seen WHERE action IS NOT NULL
-        """
-      ).compactMap { $0.first?.text }
-    }
+    try await ledger.read(tenant) { try $0.values(of: .action) }
   }
 }
 

@@ -26,7 +26,11 @@ package struct CoreModule: Module {
   }
 
   /// Messages that a process left behind when it ended go on.
-  package func run(_ services: Services) async throws { try await services.outbox.recover() }
+  package func run(_ services: Services) async throws {
+    // With thousands of tenants it is seconds of work, which the first answer must not wait for.
+    await readiness.wait()
+    try await services.outbox.recover()
+  }
 
   package var routes: [Route] {
     [

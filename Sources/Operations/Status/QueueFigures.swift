@@ -21,8 +21,8 @@ enum QueueFigures {
 
   private static func count(_ services: Services, _ read: (Peek) throws -> [[Value]]) -> [String: Int64] {
     var total: [String: Int64] = [:]
-    for tenant in services.ledger.tenants.filter({ services.ledger.isOpen($0.id) }).prefix(mostTenants) {
-      for row in (try? services.ledger.peek(tenant.id, read)) ?? [] {
+    for tenant in services.ledger.openTenantIDs.prefix(mostTenants) {
+      for row in (try? services.ledger.peek(tenant, read)) ?? [] {
         if let state = row[0].text, let count = row[1].integer { total[state, default: 0] += count }
       }
     }

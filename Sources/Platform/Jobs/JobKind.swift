@@ -45,7 +45,7 @@ package struct JobKind: Sendable {
   package let leaseSeconds: Int
   /// Whether the people of a tenant may ask for it themselves.
   package let isOnDemand: Bool
-  /// Whether a tenant that nobody has used since the start has anything for the schedule to do, from plain columns alone; may err
+  /// Whether a tenant has anything for the schedule to do, from plain columns alone; may err
   /// towards yes. Without it the schedule opens every tenant in turn.
   package let isNeeded: (@Sendable (Peek) throws -> Bool)?
   package let run: @Sendable (JobRun) async throws -> Void

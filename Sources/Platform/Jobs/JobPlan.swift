@@ -6,7 +6,7 @@ import Storage
 /// What the schedules ask for: when each kind was last due in each tenant, and where it has anything to do.
 ///
 /// After the start each tenant's file is read once, in plain columns and without its keys. From then on a tenant that nobody uses
-/// and in which a kind has nothing to do is not touched again. What is kept here only says when to look: whether a schedule is due is
+/// and in which a kind has nothing to do is not touched again; one that was used and closed is read so once more. What is kept here only says when to look: whether a schedule is due is
 /// decided in the transaction that enqueues, so that of several servers one does.
 actor JobPlan {
   /// Jobs that one call of `enqueueDue` puts into queues: the runner gets its turn in between.
@@ -16,8 +16,9 @@ actor JobPlan {
   private let logger: Logger
   private let kinds: [JobKind]
   private var lasts: [TenantID: [String: Instant]] = [:]
-  /// Tenants in which a kind had nothing to do when their file was read.
-  private var quiet: [String: Set<TenantID>] = [:]
+  /// Tenants in which a kind had nothing to do when their file was read, by how often each had been open before: what was seen holds
+  /// until it is opened again.
+  private var quiet: [String: [TenantID: Int]] = [:]
   private var checks: [String: Instant] = [:]
   private(set) var isComplete = false
 
@@ -37,6 +38,7 @@ actor JobPlan {
     var due: Instant?
     var lasts: [String: Instant] = [:]
     var quiet: [String] = []
+    var closedAfter: Int?
   }
 
   func scan() async {
@@ -61,7 +63,8 @@ actor JobPlan {
           lasts: Dictionary(
             rows.map { ($0[0].text ?? "", Instant(milliseconds: $0[1].integer ?? 0)) },
             uniquingKeysWith: { _, last in last }),
-          quiet: try kinds.filter { try $0.isNeeded.map { try !$0(peek) } ?? false }.map(\.name))
+          quiet: try kinds.filter { try $0.isNeeded.map { try !$0(peek) } ?? false }.map(\.name),
+          closedAfter: peek.closedAfter)
       }
     } catch {
       // A file that does not open this way is looked at in the ordinary one.
@@ -72,7 +75,7 @@ actor JobPlan {
   private func absorb(_ found: Found, _ tenant: TenantID) {
     if let due = found.due { services.jobs.board.note(tenant, due: due) }
     lasts[tenant] = found.lasts.isEmpty ? nil : found.lasts
-    for name in found.quiet { quiet[name, default: []].insert(tenant) }
+    if let openings = found.closedAfter { for name in found.quiet { quiet[name, default: [:]][tenant] = openings } }
   }
 
   // MARK: From then on
@@ -130,10 +133,11 @@ actor JobPlan {
 
   private func isNeeded(_ kind: JobKind, _ tenant: TenantID) throws -> Bool {
     guard let isNeeded = kind.isNeeded else { return true }
-    guard services.ledger.isShared || services.ledger.isOpen(tenant) else {
-      return quiet[kind.name]?.contains(tenant) != true
-    }
-    return try services.ledger.peek(tenant, isNeeded)
+    let ledger = services.ledger
+    if !ledger.isShared, let seen = quiet[kind.name]?[tenant], seen == ledger.openings(of: tenant) { return false }
+    let (isOwed, closedAfter) = try ledger.peek(tenant) { (try isNeeded($0), $0.closedAfter) }
+    quiet[kind.name, default: [:]][tenant] = isOwed || ledger.isShared ? nil : closedAfter
+    return isOwed
   }
 
   /// Answers when the kind was due last: `moment`, or what another server wrote that was first.

@@ -172,6 +172,9 @@ package actor JobRunner {
 
   /// From the claim to what became of it. Never throws: a run that fails is a state of its job.
   nonisolated private func perform(_ claim: JobQueue.Claim) async {
+    // Its tenant stays open meanwhile: the run asks again and again.
+    let stay = try? await services.ledger.stay(claim.tenant)
+    defer { withExtendedLifetime(stay) {} }
     let run = JobRun(
       services: services, tenant: claim.tenant, id: claim.id, kind: claim.kind.name, payload: claim.payload,
       attempt: claim.attempt, lease: claim.lease, leaseSeconds: claim.kind.leaseSeconds,

@@ -8,11 +8,12 @@ extension Outbox {
   /// How old a disclosure of a shared database is when whoever began it has surely ended: no attempt takes so long.
   static let longestAttemptSeconds = 600
 
-  /// A round in every tenant; at start, when no attempt of this process can be underway. A tenant that cannot be opened keeps nobody else waiting.
+  /// A round in every tenant, after the start. A tenant that cannot be opened keeps nobody else waiting, and neither does the round a request.
   package func recover() async throws {
     try await ledger.refreshTenants()
     for tenant in ledger.tenants {
       try Task.checkCancellation()
+      await Task.yield()
       guard (try? ledger.peek(tenant.id, Outbox.needsTending)) ?? true else { continue }
       _ = try? await tend(tenant.id)
     }

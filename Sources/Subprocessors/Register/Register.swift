@@ -114,13 +114,9 @@ package struct Register: Sendable {
   private func hasCustomers() async throws -> Bool {
     for tenant in try await registers.audience(of: realm) {
       if try await services.people.people(in: tenant.id).contains(where: \.isActive) { return true }
-      let entries = try await services.ledger.read(tenant.id) { reader in
-        try reader.rows(
-          """
-          SELECT 1 FROM log_entry WHERE tenant = \(tenant.id) AND actor >= 'person:' AND actor < 'person;' LIMIT 1
-          """)
+      if try await services.ledger.read(tenant.id, { try $0.occurs(.actor, from: "person:", before: "person;") }) {
+        return true
       }
-      if !entries.isEmpty { return true }
     }
     return false
   }
