@@ -4,7 +4,8 @@ import Glibc
 import Ledger
 import ServiceLifecycle
 
-/// Gives memory back once the server has come to rest: after its start, after a round of checks, after a busy hour.
+/// Gives memory back once the server has come to rest: after its start, after a round of checks, after a busy hour. Once a minute it has
+/// those tenants closed that nobody has used for some.
 ///
 /// Nothing is lost with it but time: connections that only read are opened again, pages of the program come again from the file.
 struct IdleMemory: Service {
@@ -13,15 +14,24 @@ struct IdleMemory: Service {
   static let restingShare = 0.05
   /// Processor time since the last time, below which nothing has come together that would be worth it.
   static let leastSeconds = 1.0
+  private static let inspectionsPerRound = Ledger.idleRoundSeconds / inspectionSeconds
+  /// So many closed tenants leave enough behind.
+  private static let manyTenants = 16
 
   let ledger: Ledger
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
       var rest = Rest(at: IdleMemory.processorSeconds)
-      while !Task.isCancelled {
+      var closed = 0
+      for inspection in 1... {
         try? await Task.sleep(for: .seconds(IdleMemory.inspectionSeconds))
-        if rest.isDue(at: IdleMemory.processorSeconds) { await release() }
+        if inspection % IdleMemory.inspectionsPerRound == 0 { closed += await ledger.closeIdleTenants() }
+        guard !Task.isCancelled else { return }
+        if rest.isDue(at: IdleMemory.processorSeconds, anyway: closed >= IdleMemory.manyTenants) {
+          closed = 0
+          await release()
+        }
       }
     }
   }
@@ -33,10 +43,12 @@ struct IdleMemory: Service {
 
     init(at seconds: Double) { seen = seconds }
 
-    mutating func isDue(at seconds: Double) -> Bool {
+    /// `anyway`: however little was done since the last time.
+    mutating func isDue(at seconds: Double, anyway: Bool = false) -> Bool {
       defer { seen = seconds }
       let isResting = seconds - seen < IdleMemory.restingShare * Double(IdleMemory.inspectionSeconds)
-      guard isResting, seconds - (released ?? -IdleMemory.leastSeconds) >= IdleMemory.leastSeconds else { return false }
+      let isWorthIt = anyway || seconds - (released ?? -IdleMemory.leastSeconds) >= IdleMemory.leastSeconds
+      guard isResting, isWorthIt else { return false }
       released = seconds
       return true
     }

@@ -88,7 +88,7 @@ package final class StewardApp: Sendable {
   private static func files(
     _ objects: ObjectFiles?, _ configuration: ServerConfiguration, _ installation: OpenInstallation
   ) throws -> (any SealedFileStore)? {
-    let directory = DirectoryFiles(installation.filesDirectory)
+    let directory = installation.directoryFiles
     if let objects { return MovingFiles(to: objects, from: directory, isShared: installation.isShared) }
     if configuration.fileStore == "database", !installation.isShared {
       throw Problem(
