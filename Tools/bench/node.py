@@ -15,6 +15,8 @@ from servers import Baseline, Client, RELEASE, forget_peak, memory_mib, wait_for
 #: With --long the second.
 TENANTS, TENANTS_LONG = 1_000, 10_000
 IDLE_SECONDS = 15
+#: After each of many tenants has asked once.
+REST_SECONDS = 60
 EVIDENCE_BYTES = 100 * 1024 * 1024
 VERIFICATIONS = 20
 
@@ -54,6 +56,18 @@ def idle_writes(demo, seconds=IDLE_SECONDS):
     before = written_bytes(demo.process.pid)[0]
     time.sleep(seconds)
     return (written_bytes(demo.process.pid)[0] - before) / 1024 / seconds
+
+
+def traffic_at_rest(demo, seconds=REST_SECONDS):
+    """KiB that went to and came from the disk in so long, and how often the process read or wrote anything at all."""
+    def counts():
+        fields = dict(line.split(": ") for line in Path(f"/proc/{demo.process.pid}/io").read_text().splitlines())
+        return (int(fields["read_bytes"]) + int(fields["write_bytes"])) / 1024, int(fields["syscr"]) + int(fields["syscw"])
+
+    kib, calls = counts()
+    time.sleep(seconds)
+    kib_after, calls_after = counts()
+    return kib_after - kib, calls_after - calls
 
 
 def ask_each(demo, tokens):
@@ -108,12 +122,20 @@ def many_tenants(bench, count):
     bench.add(f"memory with {count:,} tenants, idle", [memory_mib(demo.process.pid, "VmRSS")], "MiB", calm, baseline=("two tenants", [few_memory]),
               reach=reach("value", "<=", 200))
     bench.add(f"written to disk by {count:,} idle tenants", [idle_writes(demo)], "KiB/s", calm, baseline=("two tenants", [few_writes]))
-    each = ask_each(demo, (demo.home / "tokens").read_text().split())
+    tokens = (demo.home / "tokens").read_text().split()
+    each = ask_each(demo, tokens)
     bench.add("first question of a tenant that was not open, 8 at once", [each * 1000], "ms", calm)
     calm &= bench.quiet.check()
     open_files = len(os.listdir(f"/proc/{demo.process.pid}/fd"))
     bench.add(f"memory with {count:,} tenants, each has asked once", [memory_mib(demo.process.pid, "VmRSS")], "MiB", calm,
               baseline=("two tenants", [few_memory]), reach=reach("value", "<=", 200), note=f"{open_files:,} files open")
+    again = ask_each(demo, tokens)
+    bench.add("question of a tenant that was closed again, 8 at once", [again * 1000], "ms", calm)
+    time.sleep(IDLE_SECONDS)
+    kib, calls = traffic_at_rest(demo)
+    bench.add("to and from the disk in a minute at rest after that", [kib], "KiB", calm, note=f"{calls:,} reads and writes of any kind")
+    bench.add("memory at rest after that", [memory_mib(demo.process.pid, "VmRSS")], "MiB", calm, baseline=("two tenants", [few_memory]),
+              reach=reach("value", "<=", 200))
     demo.stop()
 
 
