@@ -231,8 +231,10 @@ struct SharingTests {
     try Installation.create(at: data, keys: "\(data).keys", now: House.beginning).close()
     let configuration = ServerConfiguration(
       dataDirectory: data, keysDirectory: nil, listen: ListenAddress(host: "localhost", port: 8080))
-    let first = try StewardApp(configuration, isShared: true)
-    let second = try StewardApp(configuration, beside: first)
+    // A clock that stands: however slow the machine, no turn lapses.
+    let clock = FixedClock(House.beginning)
+    let first = try StewardApp(configuration, clock: clock, isShared: true)
+    let second = try StewardApp(configuration, clock: clock, beside: first)
     let seeded = Mutex(0)
     let seed = DemoSeed { _ in seeded.withLock { $0 += 1 } }
     let demos = [first, second].map { Demo(app: $0, seeds: [seed], credentialsPath: nil) }

@@ -1,5 +1,6 @@
 """Steward as an outsider sees it: a program that is started, an HTTP API, two command lines. Standard library only."""
 
+from collections import deque
 from dataclasses import dataclass
 import http.client
 import json
@@ -199,10 +200,17 @@ class Demo:
         return Client(self.url)
 
 
+#: Sockets that are bound and never listen: nobody else is given their ports, and a server that is told one gets it, since both may reuse.
+RESERVED = deque(maxlen=400)
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port that nobody is given again soon. Of two servers with one port the wrong one would answer, perhaps with success."""
+    probe = socket.socket()
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    probe.bind(("127.0.0.1", 0))
+    RESERVED.append(probe)
+    return probe.getsockname()[1]
 
 
 def run(*command, timeout=300, **options):

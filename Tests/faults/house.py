@@ -112,9 +112,9 @@ class Life:
             raise AssertionError(f"steward {' '.join(words)} died of signal {-result.returncode}: {result.stderr[-500:]}")
         return result
 
-    def serve(self):
+    def serve(self, port=None):
         """Starts the server; False if it ended by itself instead, with a reason."""
-        self.port = free_port()
+        self.port = port or free_port()
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
                 [STEWARD, "serve", "--data", self.home.data, "--listen", f"localhost:{self.port}"],
@@ -126,13 +126,17 @@ class Life:
                     raise AssertionError(f"steward serve died of signal {-self.process.returncode}: {self.said()}")
                 return False
             try:
-                if Client(self.url).get("/readyz").status == 200:
+                if self.listens() and Client(self.url).get("/readyz").status == 200:
                     return True
             except OSError:
                 pass
             time.sleep(0.02)
         self.kill()
         raise AssertionError(f"steward serve was not ready after {START_SECONDS} s: {self.said()}")
+
+    def listens(self):
+        """Whether it is this process that has the port: another one that answers there would take the same tokens."""
+        return any("listening on" in line and f":{self.port}" in line for line in self.output.read_text(errors="replace").splitlines())
 
     @property
     def url(self):
