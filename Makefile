@@ -22,7 +22,7 @@ BINARIES ?= .build/release
 
 BUILD_PACKAGES = libsqlite3-dev libargon2-dev libcurl4-openssl-dev libpq-dev pkg-config
 TEST_PACKAGES = golang golang-golang-x-mod-dev postgresql
-CHECK_PACKAGES = gcc python3 python3-venv chromium openssl curl patroni etcd-server haproxy
+CHECK_PACKAGES = gcc python3 python3-venv chromium openssl curl patroni etcd-server haproxy softhsm2
 BENCH_PACKAGES = python3 wrk restic gcc openssl postgresql time
 
 .PHONY: help build run test check format lint bench release install verifier test-long clean clean-demo need-build need-test need-check need-bench

@@ -48,6 +48,7 @@ let package = Package(
   targets: [
     .systemLibrary(name: "CArgon2", pkgConfig: "libargon2", providers: [.apt(["libargon2-dev"])]),
     .systemLibrary(name: "CLinux"),
+    .systemLibrary(name: "CPKCS11"),
     .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CPostgres", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
     .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
@@ -55,15 +56,17 @@ let package = Package(
     part("Kernel", [crypto]),
     part("TransparencyLog", ["Kernel", crypto]),
     part("Storage", ["Kernel", "CSQLite", "CPostgres", grdb, .product(name: "GRDBSQLite", package: "GRDB.swift")]),
-    part("Custody", ["Kernel", "Storage", "CArgon2", "CLinux", crypto, cryptoExtras]),
+    part("Custody", ["Kernel", "Storage", "Egress", "CArgon2", "CLinux", "CPKCS11", crypto, cryptoExtras]),
     part("Ledger", ["Kernel", "Storage", "Custody", "TransparencyLog", crypto, cryptoExtras, grdb]),
     part("Backup", ["Kernel", "Storage", "Custody", "Ledger", "TransparencyLog", crypto]),
     part("Egress", ["Kernel", "CCurl", crypto]),
     part("Web", ["Kernel", hummingbird, mustache]),
-    part("Platform", ["Kernel", "TransparencyLog", "Storage", "Ledger", "Egress", "Web", hummingbird, logging]),
+    part(
+      "Platform", ["Kernel", "TransparencyLog", "Storage", "Custody", "Ledger", "Egress", "Web", hummingbird, logging]),
 
     part("Accounts", ["Platform", "CArgon2"]),
     part("AuditTrail", ["Platform", "TransparencyLog"]),
+    part("Erasures", ["Platform", "Custody", "Certificate"]),
     part("Offboarding", ["Platform", "Certificate"]),
     part("Operations", ["Platform", "Custody"]),
     part("Subprocessors", ["Platform"]),
@@ -73,7 +76,7 @@ let package = Package(
     part(
       "Server",
       [
-        "CLinux", "Custody", "Egress", "Accounts", "AuditTrail", "Backup", "Offboarding", "Operations",
+        "CLinux", "Custody", "Egress", "Accounts", "AuditTrail", "Backup", "Erasures", "Offboarding", "Operations",
         "Subprocessors", "Trust", hummingbird, logging,
         nioSSL, .product(name: "HummingbirdTLS", package: "hummingbird"),
         .product(name: "HummingbirdHTTP2", package: "hummingbird"), .product(name: "Yams", package: "Yams"),
@@ -110,6 +113,6 @@ let package = Package(
     tests("BackupTests", ["Backup", "Ledger", "Custody", "Storage", "Kernel", "TransparencyLog"]),
     tests("EgressTests", ["Egress", "Kernel"]),
     tests("CertificateTests", ["Certificate"]),
-    tests("StewardTests", ["TestKit", "TestDatabase", "Certificate", "Operations"]),
+    tests("StewardTests", ["TestKit", "TestDatabase", "Certificate", "Erasures", "Operations"]),
   ]
 )

@@ -3,8 +3,13 @@ import Kernel
 /// Wraps the keys of backups under the root key (docs/format.md §7.2). Whoever holds the root key, as the recovery kit does, opens every backup.
 package struct BackupKeyring: Sendable {
   private let root: SecretBytes
+  /// Root keys before it, which opened the backups of their time.
+  private let earlier: [SecretBytes]
 
-  package init(root: SecretBytes) { self.root = root }
+  package init(root: SecretBytes, earlier: [SecretBytes] = []) {
+    self.root = root
+    self.earlier = earlier
+  }
 
   package func wrap(_ key: SecretBytes, installation: String, backup: String) throws -> [UInt8] {
     try Box.seal(key.withBytes { Array($0) }, key: root, context: Self.context(installation, backup))
@@ -12,7 +17,9 @@ package struct BackupKeyring: Sendable {
 
   /// Throws `Box.OpenError` if the root key is another or the bytes were changed.
   package func unwrap(_ box: [UInt8], installation: String, backup: String) throws -> SecretBytes {
-    let key = try Box.open(box, key: root, context: Self.context(installation, backup))
+    let context = Self.context(installation, backup)
+    let former = earlier.first { root in Box.isSealed(box, under: root, context: context) }
+    let key = try Box.open(box, key: former ?? root, context: context)
     guard key.count == 32 else { throw Box.OpenError.malformed }
     return SecretBytes(key)
   }
@@ -23,7 +30,7 @@ package struct BackupKeyring: Sendable {
 }
 
 extension KeyStore {
-  package var backupKeyring: BackupKeyring { BackupKeyring(root: root) }
+  package var backupKeyring: BackupKeyring { BackupKeyring(root: root, earlier: earlierRoots) }
 }
 
 extension BackupKeyring {

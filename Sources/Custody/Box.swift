@@ -45,6 +45,13 @@ package enum Box {
   }
 }
 
+extension Box {
+  /// Whether a box says that it was sealed under this key for this place; it may have been changed all the same.
+  static func isSealed(_ box: [UInt8], under key: SecretBytes, context: [UInt8]) -> Bool {
+    box.count >= overhead && box[0] == version && DerivedKey(key, context: context).commits(to: box[1..<33])
+  }
+}
+
 /// An AEAD key and its commitment, from a key and a place.
 struct DerivedKey {
   let key: SymmetricKey
@@ -127,9 +134,19 @@ package enum SealingContext {
     CBOR.array(["steward/epoch/v1", .text(tenant.text), .integer(epoch)]).encoded
   }
 
-  static func logKey(tenant: TenantID) -> [UInt8] { CBOR.array(["steward/log-key/v1", .text(tenant.text)]).encoded }
+  static func erased(tenant: TenantID, id: ID<TombstoneFile>) -> [UInt8] {
+    CBOR.array(["steward/erased/v1", .text(tenant.text), .text(id.text)]).encoded
+  }
+  static func gone(tenant: TenantID) -> [UInt8] { CBOR.array(["steward/gone/v1", .text(tenant.text)]).encoded }
+
+  /// The first key of a log has no number in its context: it was made before there were others.
+  static func logKey(tenant: TenantID, number: Int64) -> [UInt8] {
+    CBOR.array(["steward/log-key/v1", .text(tenant.text)] + (number == 1 ? [] : [.integer(number)])).encoded
+  }
   static func indexKey(tenant: TenantID) -> [UInt8] {
     CBOR.array(["steward/index-key/v1", .text(tenant.text)]).encoded
   }
-  static func installationKey(id: String) -> [UInt8] { CBOR.array(["steward/installation-key/v1", .text(id)]).encoded }
+  static func installationKey(id: String, number: Int64) -> [UInt8] {
+    CBOR.array(["steward/installation-key/v1", .text(id)] + (number == 1 ? [] : [.integer(number)])).encoded
+  }
 }

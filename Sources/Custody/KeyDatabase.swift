@@ -37,6 +37,12 @@ final class KeyDatabase: KeyPlace {
 
   func list(of tenant: TenantID) throws -> [KeyFile] { try asking([]) { try $0.list(of: tenant) } }
 
+  func heads(of tenant: TenantID) throws -> [KeyFile] { try asking([]) { try $0.heads(of: tenant) } }
+
+  func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] {
+    try asking([:]) { try $0.epochs(ofBlocksOf: tenant) }
+  }
+
   func replicaList() throws -> [UInt8]? { try asking(nil) { try $0.replicaList() } }
 
   /// `none`: the answer of a database without a key store, which is a place that is empty. A connection that ended since it was last
@@ -70,6 +76,18 @@ final class KeyDatabase: KeyPlace {
     try transaction { try $0.raise(mark, of: tenant) }
   }
 
+  func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws { try transaction { try $0.replace(blocks) } }
+
+  func end(_ files: [KeyFile], of tenant: TenantID) throws { try transaction { try $0.end(files, of: tenant) } }
+
+  /// What was updated and deleted lies in the file until its room is used again.
+  func sweep() {
+    try? pool.runBlocking { link in
+      try link.exec("VACUUM steward_keys.key_file")
+      _ = link.takeWarnings()
+    }
+  }
+
   func setReplicaList(_ bytes: [UInt8]) throws { try transaction { try $0.setReplicaList(bytes) } }
 
   func locked<T>(_ lock: KeyLock, _ body: (any KeyFiles) throws -> T) throws -> T {
@@ -85,7 +103,7 @@ final class KeyDatabase: KeyPlace {
   }
 
   /// Everything or nothing, and durable when it returns. An end that nobody saw counts as none: what may have been written is not used.
-  private func transaction<T>(_ body: (KeyRows) throws -> T) throws -> T {
+  func transaction<T>(_ body: (KeyRows) throws -> T) throws -> T {
     do {
       return try pool.runBlocking { link in
         do {
@@ -109,6 +127,13 @@ final class KeyDatabase: KeyPlace {
     }
   }
 
+  /// Also where it was made by an earlier version, which let no file be replaced.
+  func prepareToRewrite() throws {
+    do { try pool.runBlocking { try $0.exec(KeyDatabase.schema) } } catch let error as StorageError {
+      throw refusal(error)
+    }
+  }
+
   private func refusal(_ error: StorageError) -> Problem {
     Problem(
       .unavailable,
@@ -124,12 +149,24 @@ final class KeyDatabase: KeyPlace {
     do {
       try pool.runBlocking { link in
         // A role that may not make anything can use what is there.
-        guard try link.query("SELECT to_regclass('steward_keys.key_file') IS NULL").integer(0, 0) != 0 else { return }
+        guard try link.query("SELECT to_regclass('steward_keys.key_file') IS NULL").integer(0, 0) != 0 else {
+          return try bringForward(link)
+        }
         try link.exec(KeyDatabase.schema)
       }
     } catch let error as StorageError {
       throw refusal(error)
     }
+  }
+
+  func prepareToEnd() throws {
+    do { try pool.runBlocking { try bringForward($0) } } catch let error as StorageError { throw refusal(error) }
+  }
+
+  /// A store of an earlier version lets no key be destroyed. Where this role may not change that, destroying says so when it comes to it.
+  private func bringForward(_ link: PostgresLink) throws {
+    let isCurrent = try link.query("SELECT to_regprocedure('steward_keys.keep_2()') IS NOT NULL").integer(0, 0) != 0
+    if !isCurrent { try? link.exec(KeyDatabase.schema) }
   }
 
   /// The guard stops accidents: whoever owns the schema can take it off.
@@ -143,25 +180,37 @@ final class KeyDatabase: KeyPlace {
     CREATE OR REPLACE FUNCTION steward_keys.mark(data bytea) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
       SELECT CASE WHEN encode(data, 'escape') ~ E'^[0-9]{1,18}\\n$'
         THEN rtrim(encode(data, 'escape'), E'\\n')::bigint ELSE -1 END $$;
-    CREATE OR REPLACE FUNCTION steward_keys.keep() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE OR REPLACE FUNCTION steward_keys.keep_2() RETURNS trigger LANGUAGE plpgsql AS $$
       BEGIN
+        IF current_setting('steward_keys.change', true) = 'root' AND TG_LEVEL = 'ROW' THEN
+          IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+          RETURN NEW;
+        END IF;
         IF TG_OP = 'UPDATE' THEN
           IF NEW.path = OLD.path AND (OLD.path = 'replicas' OR (OLD.path LIKE 'tenants/%/taken'
-            AND steward_keys.mark(NEW.data) > steward_keys.mark(OLD.data))) THEN
+            AND steward_keys.mark(NEW.data) > steward_keys.mark(OLD.data)) OR (OLD.path LIKE 'tenants/%/blocks/%'
+            AND substring(NEW.data for 8) > substring(OLD.data for 8))) THEN
             RETURN NEW;
           END IF;
         END IF;
-        RAISE EXCEPTION 'keys are never replaced or removed, and a mark only rises';
+        IF TG_OP IN ('UPDATE', 'DELETE') THEN
+          IF OLD.path = ANY (string_to_array(current_setting('steward_keys.ending', true), ' ')) THEN
+            IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+            IF NEW.path = OLD.path THEN RETURN NEW; END IF;
+          END IF;
+        END IF;
+        RAISE EXCEPTION 'keys are never replaced or removed unless they are destroyed, and a mark only rises';
       END $$;
     CREATE OR REPLACE TRIGGER keep BEFORE UPDATE OR DELETE ON steward_keys.key_file
-      FOR EACH ROW EXECUTE FUNCTION steward_keys.keep();
+      FOR EACH ROW EXECUTE FUNCTION steward_keys.keep_2();
     CREATE OR REPLACE TRIGGER keep_all BEFORE TRUNCATE ON steward_keys.key_file
-      FOR EACH STATEMENT EXECUTE FUNCTION steward_keys.keep();
+      FOR EACH STATEMENT EXECUTE FUNCTION steward_keys.keep_2();
+    DROP FUNCTION IF EXISTS steward_keys.keep();
     """
 }
 
 /// The rows as one connection sees them, in its transaction if it has one.
-private struct KeyRows: KeyFiles {
+struct KeyRows: KeyFiles {
   private static let replicaPath = "replicas"
 
   let link: PostgresLink
@@ -187,6 +236,24 @@ private struct KeyRows: KeyFiles {
     return files(try link.query("SELECT path FROM steward_keys.key_file WHERE path > ? AND path < ?", bounds))
   }
 
+  func heads(of tenant: TenantID) throws -> [KeyFile] {
+    let bounds = ["tenants/\(tenant)/", "tenants/\(tenant)/blocks/", "tenants/\(tenant)/blocks0", "tenants/\(tenant)0"]
+    return files(
+      try link.query(
+        "SELECT path FROM steward_keys.key_file WHERE (path > ? AND path < ?) OR (path > ? AND path < ?)",
+        bounds.map { Value.text($0) }))
+  }
+
+  func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] {
+    let found = try link.query(
+      "SELECT path, substring(data for \(KeyBlock.headSize)) FROM steward_keys.key_file WHERE path > ? AND path < ?",
+      [.text("tenants/\(tenant)/blocks/"), .text("tenants/\(tenant)/blocks0")])
+    return (0..<found.count).reduce(into: [:]) { epochs, row in
+      guard case .block(_, let number)? = KeyFile(path: found.text(row, 0)) else { return }
+      epochs[number] = KeyBlock.epoch(of: found.bytes(row, 1)) ?? -1
+    }
+  }
+
   private func files(_ found: PostgresResult) -> [KeyFile] {
     (0..<found.count).compactMap { KeyFile(path: found.text($0, 0)) }
   }
@@ -208,6 +275,33 @@ private struct KeyRows: KeyFiles {
       INSERT INTO steward_keys.key_file (path, data) VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET data = excluded.data
       WHERE steward_keys.mark(key_file.data) < steward_keys.mark(excluded.data)
       """, [.text(KeyFile.taken(tenant).path), .bytes(TakenMark.text(mark))])
+  }
+
+  func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws {
+    for block in blocks {
+      try link.queue(
+        """
+        INSERT INTO steward_keys.key_file (path, data) VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET data = excluded.data
+        WHERE substring(key_file.data for 8) < substring(excluded.data for 8)
+        """, [.text(block.file.path), .bytes(block.bytes)])
+    }
+    try link.drain()
+  }
+
+  /// Past the guard, which is told which ones.
+  func end(_ files: [KeyFile], of tenant: TenantID) throws {
+    guard !files.isEmpty else { return }
+    _ = try link.query(
+      "SELECT set_config('steward_keys.ending', ?, true)", [.text(files.map(\.path).joined(separator: " "))])
+    for file in files {
+      let random = SecretBytes.random(count: 64).withBytes { Array($0) }
+      if !file.isBlock {
+        try link.queue(
+          "UPDATE steward_keys.key_file SET data = ? WHERE path = ?", [.bytes(random), .text(file.path)])
+      }
+      try link.queue("DELETE FROM steward_keys.key_file WHERE path = ?", [.text(file.path)])
+    }
+    _ = try link.query("SELECT set_config('steward_keys.ending', '', true)")
   }
 
   func setReplicaList(_ bytes: [UInt8]) throws {

@@ -8,10 +8,16 @@ import Storage
 package struct KeyDisk: Sendable {
   private let health: DiskHealth
   private let body: @Sendable ([UInt8], String, Bool) throws -> Void
+  /// Called before each step of what is more than one write: replacing many files, destroying one.
+  package let before: @Sendable (_ path: String) throws -> Void
 
-  package init(_ health: DiskHealth = DiskHealth(), write: @escaping @Sendable ([UInt8], String, Bool) throws -> Void) {
+  package init(
+    _ health: DiskHealth = DiskHealth(), write: @escaping @Sendable ([UInt8], String, Bool) throws -> Void,
+    before: @escaping @Sendable (String) throws -> Void = { _ in }
+  ) {
     self.health = health
     body = write
+    self.before = before
   }
 
   package static var real: KeyDisk { real(DiskHealth()) }
@@ -78,7 +84,9 @@ struct KeyDirectory: KeyPlace {
     for name in try DurableFile.names(in: path + "/tenants") {
       if let tenant = TenantID(name) { files += try list(of: tenant) }
     }
-    if try exists(.installation) { files.append(.installation) }
+    for name in try DurableFile.names(in: path) {
+      if let file = KeyFile(path: name), file.tenant == nil { files.append(file) }
+    }
     return files.sorted { $0.order < $1.order }
   }
 
@@ -87,6 +95,23 @@ struct KeyDirectory: KeyPlace {
     return try [place, place + "/blocks"].flatMap { place in
       try DurableFile.names(in: "\(path)/\(place)").compactMap { KeyFile(path: "\(place)/\($0)") }
     }
+  }
+
+  func heads(of tenant: TenantID) throws -> [KeyFile] {
+    let place = "tenants/\(tenant)"
+    return try DurableFile.names(in: "\(path)/\(place)").compactMap { KeyFile(path: "\(place)/\($0)") }
+  }
+
+  func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] {
+    let place = "tenants/\(tenant)/blocks"
+    var epochs: [Int64: Int64] = [:]
+    for name in try DurableFile.names(in: "\(path)/\(place)") {
+      guard case .block(_, let number)? = KeyFile(path: "\(place)/\(name)") else { continue }
+      // A block that is too short to have an epoch is as old as none can be.
+      epochs[number] =
+        KeyBlock.epoch(of: try DurableFile.read("\(path)/\(place)/\(name)", first: KeyBlock.headSize) ?? []) ?? -1
+    }
+    return epochs
   }
 
   func replicaList() throws -> [UInt8]? { try DurableFile.read(path + "/replicas") }
@@ -113,9 +138,31 @@ struct KeyDirectory: KeyPlace {
     try disk.write(TakenMark.text(mark), path(of: .taken(tenant)), true)
   }
 
+  func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws {
+    guard let first = blocks.first else { return }
+    try makeRoom(for: first.file)
+    try DurableFile.replaceAll(blocks.map { ($0.bytes, path(of: $0.file)) }, before: disk.before)
+  }
+
+  func end(_ files: [KeyFile], of tenant: TenantID) throws {
+    for file in files {
+      // Of a block without its epoch key nothing can be had; there are many.
+      if file.isBlock {
+        try disk.before(path(of: file))
+        try DurableFile.remove(path(of: file))
+      } else {
+        try DurableFile.destroy(path(of: file), before: disk.before)
+      }
+    }
+    for directory in Set(files.map { $0.isBlock ? "blocks/" : "" }) {
+      let path = "\(path)/tenants/\(tenant)/\(directory)"
+      if try DurableFile.exists(path) { try DurableFile.syncDirectory(of: path) }
+    }
+  }
+
   func setReplicaList(_ bytes: [UInt8]) throws { try DurableFile.write(bytes, to: path + "/replicas") }
 
-  private func path(of file: KeyFile) -> String { "\(path)/\(file.path)" }
+  func path(of file: KeyFile) -> String { "\(path)/\(file.path)" }
 
   private func makeRoom(for file: KeyFile) throws {
     let path = path(of: file)

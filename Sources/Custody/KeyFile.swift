@@ -2,44 +2,83 @@ import Kernel
 
 /// A file of a key store, by what it is (docs/format.md §5.3). `root.key` is none: copies of a key store leave it out.
 enum KeyFile: Hashable, Sendable {
+  /// What is said about the root key.
+  case root
+  /// The same of the one that is to follow, while it is changed; in no list of files.
+  case nextRoot
+  /// When the last recovery kit was made; in no list of files, and in the live store only.
+  case kit
   case installation
-  case log(TenantID)
+  /// The keys of the installation that came after the first, by number from 2.
+  case laterInstallation(Int64)
+  /// The statement that the key of this number is the installation's, signed by it and the one before: not sealed, it is public.
+  case installationLink(Int64)
+  /// The keys of a tenant's log by number, from 1.
+  case log(TenantID, Int64)
   case index(TenantID)
   case epoch(TenantID, Int64)
   case block(TenantID, Int64)
-  /// The mark of taken slots; the only file that changes.
+  /// Tombstones, by an id of the file's own.
+  case erased(TenantID, ID<TombstoneFile>)
+  /// The tenant was erased.
+  case gone(TenantID)
+  /// The mark of taken slots; it only rises.
   case taken(TenantID)
 
   /// Relative to the key store.
   var path: String {
     switch self {
+    case .root: "root"
+    case .nextRoot: "root.next"
+    case .kit: "kit"
     case .installation: "installation.key"
-    case .log(let tenant): "tenants/\(tenant)/log.key"
+    case .laterInstallation(let number): "installation-\(number).key"
+    case .installationLink(let number): "installation-\(number).note"
+    case .log(let tenant, 1): "tenants/\(tenant)/log.key"
+    case .log(let tenant, let number): "tenants/\(tenant)/log-\(number).key"
     case .index(let tenant): "tenants/\(tenant)/index.key"
     case .epoch(let tenant, let number): "tenants/\(tenant)/epoch-\(number).key"
     case .block(let tenant, let number): "tenants/\(tenant)/blocks/\(number)"
+    case .erased(let tenant, let id): "tenants/\(tenant)/erased-\(id)"
+    case .gone(let tenant): "tenants/\(tenant)/gone"
     case .taken(let tenant): "tenants/\(tenant)/taken"
     }
   }
 
   var tenant: TenantID? {
     switch self {
-    case .installation: nil
-    case .log(let tenant), .index(let tenant), .epoch(let tenant, _), .block(let tenant, _), .taken(let tenant): tenant
+    case .root, .nextRoot, .kit, .installation, .laterInstallation, .installationLink: nil
+    case .log(let tenant, _), .index(let tenant), .epoch(let tenant, _), .block(let tenant, _), .erased(let tenant, _),
+      .gone(let tenant), .taken(let tenant):
+      tenant
     }
   }
 
-  /// Epoch keys before the blocks that need them, the mark behind its blocks, the installation key last of all.
+  var isBlock: Bool { if case .block = self { true } else { false } }
+
+  /// The number of an epoch's key.
+  var epoch: Int64? { if case .epoch(_, let number) = self { number } else { nil } }
+
+  /// Tombstones first; epoch keys before the blocks that need them, the mark behind its blocks, the installation key last of all.
   var order: Order {
     switch self {
-    case .log(let tenant): Order(tenant: tenant.text, kind: 0, number: 0)
+    case .root, .nextRoot, .kit: Order(tenant: "", kind: 0, number: 0)
+    case .gone(let tenant): Order(tenant: tenant.text, kind: -2, number: 0)
+    case .erased(let tenant, let id):
+      Order(tenant: tenant.text, kind: -1, number: Int64(bitPattern: (IDBits(id.text)?.high ?? 0) >> 1))
+    case .log(let tenant, let number): Order(tenant: tenant.text, kind: 0, number: number)
     case .index(let tenant): Order(tenant: tenant.text, kind: 1, number: 0)
     case .epoch(let tenant, let number): Order(tenant: tenant.text, kind: 2, number: number)
     case .block(let tenant, let number): Order(tenant: tenant.text, kind: 3, number: number)
     case .taken(let tenant): Order(tenant: tenant.text, kind: 4, number: 0)
-    case .installation: Order(tenant: "~", kind: 5, number: 0)
+    case .laterInstallation(let number): Order(tenant: "~", kind: 5, number: number)
+    case .installationLink(let number): Order(tenant: "~", kind: 6, number: number)
+    case .installation: Order(tenant: "~", kind: 7, number: 0)
     }
   }
+
+  /// Whether it is a key of the same log that came after the one of this number.
+  func isLaterLogKey(than number: Int64) -> Bool { if case .log(_, let own) = self { own > number } else { false } }
 
   struct Order: Comparable {
     let tenant: String
@@ -50,8 +89,16 @@ enum KeyFile: Hashable, Sendable {
 
   /// The file that a path names; nil for any other name.
   init?(path: String) {
-    if path == KeyFile.installation.path {
-      self = .installation
+    if path == KeyFile.installation.path || path == KeyFile.root.path {
+      self = path == KeyFile.root.path ? .root : .installation
+      return
+    }
+    if let number = KeyFile.number(in: path, behind: "installation-"), number > 1 {
+      self = .laterInstallation(number)
+      return
+    }
+    if let number = KeyFile.number(in: path, behind: "installation-", ending: ".note"), number > 1 {
+      self = .installationLink(number)
       return
     }
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -69,15 +116,27 @@ enum KeyFile: Hashable, Sendable {
   /// A file directly in a tenant's directory.
   private init?(_ name: String, of tenant: TenantID) {
     switch name {
-    case "log.key": self = .log(tenant)
+    case "log.key": self = .log(tenant, 1)
     case "index.key": self = .index(tenant)
     case "taken": self = .taken(tenant)
+    case "gone": self = .gone(tenant)
+    case let name where name.hasPrefix("erased-"):
+      guard let id = ID<TombstoneFile>(String(name.dropFirst(7))) else { return nil }
+      self = .erased(tenant, id)
     default:
-      guard name.hasPrefix("epoch-"), name.hasSuffix(".key"),
-        let number = KeyFile.number(name.dropFirst(6).dropLast(4))
-      else { return nil }
-      self = .epoch(tenant, number)
+      if let number = KeyFile.number(in: name, behind: "epoch-") {
+        self = .epoch(tenant, number)
+      } else if let number = KeyFile.number(in: name, behind: "log-"), number > 1 {
+        self = .log(tenant, number)
+      } else {
+        return nil
+      }
     }
+  }
+
+  private static func number(in name: String, behind start: String, ending: String = ".key") -> Int64? {
+    guard name.hasPrefix(start), name.hasSuffix(ending) else { return nil }
+    return number(name.dropFirst(start.utf8.count).dropLast(ending.utf8.count))
   }
 
   /// The decimal as this program writes it, so that each number has one name.
@@ -102,10 +161,16 @@ struct KeyFileOpener {
   /// Asked for the epoch keys of a tenant before its blocks.
   mutating func opens(_ file: KeyFile, _ bytes: [UInt8]) -> Bool {
     switch file {
+    case .root: return RootFile.isOf(root, installation, bytes)
+    case .nextRoot, .kit: return true
     case .installation:
       guard let installation else { return true }
-      return box(bytes, SealingContext.installationKey(id: installation))
-    case .log(let tenant): return box(bytes, SealingContext.logKey(tenant: tenant))
+      return box(bytes, SealingContext.installationKey(id: installation, number: 1))
+    case .laterInstallation(let number):
+      guard let installation else { return true }
+      return box(bytes, SealingContext.installationKey(id: installation, number: number))
+    case .installationLink: return InstallationLinkFile.isOne(bytes)
+    case .log(let tenant, let number): return box(bytes, SealingContext.logKey(tenant: tenant, number: number))
     case .index(let tenant): return box(bytes, SealingContext.indexKey(tenant: tenant))
     case .epoch(let tenant, let number):
       let context = SealingContext.epoch(tenant: tenant, epoch: number)
@@ -113,6 +178,8 @@ struct KeyFileOpener {
       epochs[file] = SecretBytes(key)
       return true
     case .block(let tenant, let number): return block(bytes, tenant, number)
+    case .erased(let tenant, let id): return TombstoneFile.open(bytes, tenant: tenant, id: id, root: root) != nil
+    case .gone(let tenant): return TenantEnd.open(bytes, tenant: tenant, root: root) != nil
     case .taken: return TakenMark.parse(bytes) != nil
     }
   }
@@ -131,8 +198,11 @@ struct KeyFileOpener {
 enum KeyBlock {
   static let plainSize = 32 * Int(SubjectRef.slotsPerBlock)
 
+  /// The epoch and the first byte behind it.
+  static let headSize = 9
+
   static func epoch(of file: [UInt8]) -> Int64? {
-    guard file.count > 8 else { return nil }
+    guard file.count >= headSize else { return nil }
     return file[0..<8].reduce(Int64(0)) { $0 << 8 | Int64($1) }
   }
 

@@ -3,8 +3,9 @@ import Storage
 
 /// What can be done with the files of one place of keys, be it a directory or a database.
 ///
-/// Files are made and then stay: only the mark of taken slots changes, and it only rises.
-protocol KeyFiles {
+/// Files are made and then stay. What changes: the mark of taken slots, which only rises; blocks, which go to a higher epoch; and keys that are
+/// destroyed (docs/format.md §5.6).
+protocol KeyFiles: KeyRewriting {
   func read(_ file: KeyFile) throws -> [UInt8]?
 
   func exists(_ file: KeyFile) throws -> Bool
@@ -14,6 +15,12 @@ protocol KeyFiles {
 
   func list(of tenant: TenantID) throws -> [KeyFile]
 
+  /// The tenant's files but its blocks, of which there are many.
+  func heads(of tenant: TenantID) throws -> [KeyFile]
+
+  /// The epoch of each of the tenant's blocks.
+  func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64]
+
   /// Durable when it returns. Never replaces: if the file is there already it stays, and its bytes are what is given back.
   func add(_ bytes: [UInt8], as file: KeyFile) throws -> [UInt8]
 
@@ -22,6 +29,12 @@ protocol KeyFiles {
 
   /// Durable when it returns. A mark that is higher already stays.
   func raise(_ mark: Int64, of tenant: TenantID) throws
+
+  /// Makes blocks of one tenant what is given, each from its old state to the new one at once; all of them are durable when it returns.
+  func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws
+
+  /// Destroys files of one tenant as well as the place can: they are gone when it returns. One that is not there is none.
+  func end(_ files: [KeyFile], of tenant: TenantID) throws
 
   /// The list of replicas that a live store carries (docs/format.md §5.4).
   func replicaList() throws -> [UInt8]?
@@ -36,9 +49,20 @@ protocol KeyPlace: KeyFiles, Sendable {
   /// Makes what is needed before the first file: directories, or schema and table.
   func prepare() throws
 
+  /// Lets a place of an earlier version destroy keys.
+  func prepareToEnd() throws
+
+  /// Takes what was destroyed off the disk where that is a matter of its own; as well as may be.
+  func sweep()
+
   /// Runs `body` while every other process is kept from what `lock` names; what it puts through the files it is given is durable when this
   /// returns. Throws `Problem.unavailable` if another process does not let go in time.
   func locked<T>(_ lock: KeyLock, _ body: (any KeyFiles) throws -> T) throws -> T
+}
+
+extension KeyPlace {
+  func prepareToEnd() throws {}
+  func sweep() {}
 }
 
 /// What a process may keep to itself for a moment.

@@ -33,6 +33,27 @@ final class KeyPlaces: Sendable {
 
   func exists(_ file: KeyFile) throws -> Bool { try live.exists(file) }
 
+  /// A 32-byte key that is sealed under the root key.
+  func openKey(_ file: KeyFile, _ root: SecretBytes, context: [UInt8]) throws -> SecretBytes {
+    guard let box = try read(file) else {
+      throw Problem(
+        .unavailable, "A key of this installation is missing from the key store; name the right one with --keys.",
+        detail: file.path)
+    }
+    do { return SecretBytes(try Box.open(box, key: root, context: context)) } catch {
+      try checkRoot(root)
+      throw Problem(
+        .unavailable, "The key store does not open with this root key; name the right one with --keys.",
+        detail: file.path)
+    }
+  }
+
+  /// Throws if another process has changed the root key, or is about to.
+  private func checkRoot(_ root: SecretBytes) throws {
+    let said = try live.read(.root)
+    if try live.exists(.nextRoot) || !(said.map { RootFile.isOf(root, nil, $0) } ?? true) { throw RootFile.wasChanged }
+  }
+
   func replicas() throws -> [KeyPlaceName] { try KeyReplicas.recorded(in: live) }
 
   /// Runs `body` with the live store locked, as it is now and with the replicas that it lists now.
@@ -92,6 +113,15 @@ struct HeldKeyPlaces {
     return kept
   }
 
+  /// Makes a file of the live store at the replicas that lack it.
+  func spread(_ bytes: [UInt8], as file: KeyFile) throws {
+    for replica in replicas {
+      guard try reach(replica, { try $0.exists(file) ? bytes : try $0.add(bytes, as: file) }) == bytes else {
+        throw HeldKeyPlaces.differs(replica.name, file)
+      }
+    }
+  }
+
   /// Makes durable everywhere what the live store has.
   func renew(_ file: KeyFile) throws {
     for replica in replicas {
@@ -113,7 +143,7 @@ struct HeldKeyPlaces {
     }
   }
 
-  private func reach<T>(_ replica: any KeyPlace, _ body: (any KeyPlace) throws -> T) throws -> T {
+  func reach<T>(_ replica: any KeyPlace, _ body: (any KeyPlace) throws -> T) throws -> T {
     do {
       // A replica whose file system is not mounted is an empty directory; it must not fill silently.
       guard try replica.exists(.installation) else {

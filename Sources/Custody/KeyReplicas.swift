@@ -18,9 +18,11 @@ package struct KeyReplicas {
 
   let places: KeyPlaces
   let dataDirectory: String
+  private let root: SecretBytes
   private var opener: KeyFileOpener
 
   init(_ places: KeyPlaces, dataDirectory: String, root: SecretBytes, installation: String) {
+    self.root = root
     self.places = places
     self.dataDirectory = dataDirectory
     opener = KeyFileOpener(root: root, installation: installation)
@@ -131,6 +133,9 @@ package struct KeyReplicas {
       try evenByTenant(recorded.map(places.replica), &report)
       return report
     }
+    // The new ones get what counts, and nothing that was destroyed.
+    try checkAll(recorded, [], live)
+    try evenByTenant(recorded.map(places.replica), &report)
     try live.locked(.store) { held in
       // Another process may have added some since.
       let recorded = try KeyReplicas.recorded(in: held)
@@ -193,16 +198,63 @@ package struct KeyReplicas {
     let copies = replicas.map { Copy(name: $0.name, files: $0) }
     let files = Dictionary(grouping: try union(replicas + [live]), by: \.tenant)
     for (tenant, files) in files.sorted(by: { ($0.key?.text ?? "~") < ($1.key?.text ?? "~") }) {
-      try live.locked(tenant.map { .tenant($0) } ?? .store) { held in
-        for file in files { try even(file, copies + [Copy(name: live.name, files: held)], &report) }
+      guard let tenant else {
+        try live.locked(.store) { held in
+          for file in files { try even(file, copies + [Copy(name: live.name, files: held)], &report) }
+        }
+        continue
       }
+      try even(tenant, files, copies, &report)
     }
+  }
+
+  /// Where keys were destroyed, the places are brought to that first (docs/format.md §5.6). Another process may begin to destroy others just
+  /// then.
+  private mutating func even(
+    _ tenant: TenantID, _ files: [KeyFile], _ copies: [Copy], _ report: inout Report
+  ) throws {
+    var files = files
+    for isLast in [false, false, false, true] {
+      if KeyReplicas.isTurning(files) {
+        try bringForward(tenant, isOver: files.contains(.gone(tenant)), &report)
+      }
+      let isEven = try places.live.locked(.tenant(tenant)) { held in
+        let all = copies + [Copy(name: places.live.name, files: held)]
+        files = Set(try all.flatMap { try $0.files.list(of: tenant) }).sorted { $0.order < $1.order }
+        guard isLast || Set(files.compactMap(\.epoch)).count <= 1 else { return false }
+        for file in files { try even(file, all, &report) }
+        return true
+      }
+      if isEven { return }
+    }
+  }
+
+  private static func isTurning(_ files: [KeyFile]) -> Bool {
+    Set(files.compactMap(\.epoch)).count > 1
+      || files.contains { if case .erased = $0 { true } else if case .gone = $0 { true } else { false } }
+  }
+
+  private func bringForward(_ tenant: TenantID, isOver: Bool, _ report: inout Report) throws {
+    let turn = KeyTurn(tenant, places: places, root: root)
+    let now = Instant(milliseconds: 0)
+    _ = isOver ? try turn.endTenant(erasure: "", now: now) : try turn.run(now: now)
+    if let (place, obstacle) = turn.obstacles.first {
+      throw Problem(
+        .unavailable, "The replica \(place) cannot be brought to the state of the others; repair it.", detail: obstacle)
+    }
+    report.copied += turn.written
   }
 
   /// Makes every place hold the file. The live store is the last of `places`, and the installation key the last of the files: a replica
   /// that was filled halfway is not taken for a whole one.
   private mutating func even(_ file: KeyFile, _ places: [Copy], _ report: inout Report) throws {
     let copies = try places.map { try $0.files.read(file) }
+    if case .log(let tenant, let number) = file, let live = places.last, copies.last == .some(nil),
+      try live.files.list(of: tenant).contains(where: { $0.isLaterLogKey(than: number) })
+    {
+      // It ended there. What is left of it at a replica is never brought back; who ends it is told so by the record.
+      return
+    }
     let wanted = if case .taken = file { try mark(copies, file, places) } else { try agreed(copies, file, places) }
     for (place, copy) in zip(places, copies) where copy != wanted {
       if case .taken(let tenant) = file, let mark = TakenMark.parse(wanted) {

@@ -22,15 +22,16 @@ extension KeyStore {
     from places: [String], installation: String? = nil, rootKey: SecretBytes, to location: KeyLocation
   ) throws -> CopyReport {
     let target = try location.place.place()
-    let rootFile = try location.rootKeyFile
     try target.prepare()
     let isTaken = Problem(
       .conflict, "There is already a key store at \(target.name); name another, empty place for the keys.")
-    guard try !DurableFile.exists(rootFile) else { throw isTaken }
+    let rootFile = try location.rootKeyFile
+    guard try rootFile.map({ try !DurableFile.exists($0) }) ?? !target.exists(.root) else { throw isTaken }
     var gathered = try Gathered(places, installation: installation, rootKey: rootKey)
     try target.locked(.store) { target in
       for file in gathered.files {
-        let bytes = try gathered.bytes(of: file)
+        if file == .root { continue }
+        guard let bytes = try gathered.bytes(of: file) else { continue }
         if case .taken(let tenant) = file, let mark = TakenMark.parse(bytes) {
           try target.raise(mark, of: tenant)
         } else {
@@ -39,14 +40,43 @@ extension KeyStore {
         }
       }
     }
-    try FileKeyProvider.write(rootKey, to: rootFile)
+    // What was destroyed at one place and not yet at another is destroyed in the copy.
+    let places = KeyPlaces(try location.place.place(), disk: .real)
+    for tenant in gathered.turning {
+      _ = try KeyTurn(tenant, places: places, root: rootKey).run(now: Instant(milliseconds: 0))
+    }
+    try keepCopied(rootKey, try gathered.rootFile(), at: target, installation: installation, location)
     return gathered.report
+  }
+
+  /// Keeps the root key of a copy as `location` says. What was said about it goes along, since earlier root keys open older backups.
+  private static func keepCopied(
+    _ root: SecretBytes, _ file: RootFile?, at target: any KeyPlace, installation: String?, _ location: KeyLocation
+  ) throws {
+    let provider = try location.provider(dataDirectory: "")
+    guard file != nil || !(provider is FileKeyProvider) else { return try writeCopied(root, provider) }
+    guard let installation = file?.head.installation ?? installation else {
+      throw Problem.invalid(
+        "root-key", "Make the copy with its root key in a file first, then use `steward keys root --to`.")
+    }
+    let head = RootFile.Head(
+      installation: installation, number: file?.head.number ?? 1, made: file?.head.made ?? WallClock.now(),
+      provider: provider.kind, key: provider.keyName)
+    var kept = provider is FileKeyProvider ? RootFile(head, root: root) : try provider.keep(root, head, beside: nil)
+    kept.earlier = file?.earlier ?? []
+    try target.locked(.store) { _ = try $0.add(kept.bytes, as: .root) }
+    try writeCopied(root, provider)
+  }
+
+  /// Last of all: a copy that was broken off opens nothing.
+  private static func writeCopied(_ root: SecretBytes, _ provider: any KeyProvider) throws {
+    if let file = provider as? FileKeyProvider { try FileKeyProvider.write(root, to: file.path) }
   }
 
   /// What `copy` would find, without making anything.
   package static func survey(_ places: [String], installation: String, rootKey: SecretBytes) throws -> CopyReport {
     var gathered = try Gathered(places, installation: installation, rootKey: rootKey)
-    for file in gathered.files { _ = try gathered.bytes(of: file) }
+    for file in gathered.files where file != .root { _ = try gathered.bytes(of: file) }
     return gathered.report
   }
 }
@@ -56,7 +86,10 @@ extension KeyReplicas {
   package static func differences(of replica: KeyPlaceName, from store: KeyPlaceName) throws -> Int? {
     let (store, replica) = (store.place(), replica.place())
     guard (try? replica.read(.installation)) ?? nil != nil else { return nil }
-    return try store.list().count { file in try store.read(file) != (try replica.read(file)) }
+    let files = try store.list()
+    // A key that the store has no more was destroyed, and is still there.
+    let left = Set(try replica.list()).subtracting(files).count { $0.epoch != nil }
+    return try files.count { file in try store.read(file) != (try replica.read(file)) } + left
   }
 }
 
@@ -81,6 +114,16 @@ private struct Gathered {
       }
     }
     guard !holding.isEmpty else {
+      let newer = places.contains { text in
+        guard let place = try? KeyPlaceName(text).place(), let bytes = try? place.read(.root) else { return false }
+        return !RootFile.isOf(rootKey, installation, bytes)
+      }
+      guard !newer else {
+        throw Problem(
+          .conflict,
+          "The root key was changed after this one: use the recovery kit that was made since, or the root key of today."
+        )
+      }
       throw Problem(
         .unavailable,
         "None of the places of the keys can be read (\(places.joined(separator: ", "))); bring one of them back.")
@@ -98,10 +141,31 @@ private struct Gathered {
     var seen: Set<KeyFile> = []
     for place in places { seen.formUnion(try place.list()) }
     for case .block(let tenant, _) in seen { seen.insert(.taken(tenant)) }
+    // Of a tenant that was erased nothing else is kept.
+    for case .gone(let tenant) in seen { seen = seen.filter { $0.tenant != tenant || $0 == .gone(tenant) } }
     return seen.sorted { $0.order < $1.order }
   }
 
-  mutating func bytes(of file: KeyFile) throws -> [UInt8] {
+  /// What is said about the root key; nil if nothing is. Copies may differ in which earlier ones they keep: the fullest counts.
+  func rootFile() throws -> RootFile? {
+    let said = places.compactMap { place in (try? place.read(.root)).flatMap { try? RootFile($0) } }
+    return said.filter { $0.id == rootID($0) }.max { $0.earlier.count < $1.earlier.count }
+  }
+
+  private func rootID(_ file: RootFile) -> String { RootFile.id(of: opener.root, file.head.installation) }
+
+  /// Tenants of which keys were destroyed at one of the places.
+  var turning: Set<TenantID> {
+    var turning: Set<TenantID> = []
+    for case .erased(let tenant, _) in files { turning.insert(tenant) }
+    for case .epoch(let tenant, let number) in files where files.contains(.epoch(tenant, number + 1)) {
+      turning.insert(tenant)
+    }
+    return turning
+  }
+
+  /// Nil for the key of an epoch that ended: what it sealed was sealed again.
+  mutating func bytes(of file: KeyFile) throws -> [UInt8]? {
     if case .taken(let tenant) = file { return try mark(tenant) }
     var good: [UInt8]?
     for place in places {
@@ -110,19 +174,29 @@ private struct Gathered {
         report.damaged.append("\(place.name)/\(file.path)")
         continue
       }
-      guard good == nil || good == bytes else {
-        throw Problem(
-          .conflict,
-          "Two copies of the keys differ in \(file.path), and both open: remove the older place from those that are read."
-        )
-      }
-      good = bytes
+      good = try Gathered.newer(good, bytes, file)
+    }
+    if good == nil, case .epoch(let tenant, let number) = file,
+      files.contains(where: { $0.tenant == tenant && $0.epoch ?? 0 > number })
+    {
+      return nil
     }
     guard let good else {
       throw Problem(
         .conflict, "No copy of \(file.path) opens with this root key; bring back another replica of the keys.")
     }
     return good
+  }
+
+  /// Of a block the copy of the higher epoch.
+  private static func newer(_ one: [UInt8]?, _ other: [UInt8], _ file: KeyFile) throws -> [UInt8] {
+    guard let one, one != other else { return other }
+    if file.isBlock, let epoch = KeyBlock.epoch(of: one), let next = KeyBlock.epoch(of: other), epoch != next {
+      return epoch > next ? one : other
+    }
+    throw Problem(
+      .conflict,
+      "Two copies of the keys differ in \(file.path), and both open: remove the older place from those that are read.")
   }
 
   /// The end of the last block, or the highest mark if that is higher. A copy that is older than the data it is for might hold a mark

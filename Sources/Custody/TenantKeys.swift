@@ -6,7 +6,8 @@ import Synchronization
 /// One tenant's keys while it is open: hands out slots of blocks that are already durable, and finds subject keys.
 ///
 /// Other processes may have the tenant open too. Each reserves ranges of its own under the lock of the live store, once in up to 1,024
-/// slots; blocks change only by erasure, so one that was read is kept.
+/// slots. Blocks change only when keys are destroyed. Where another process may do that, what was read is used for `KeyLease.limit` at
+/// most since the live store was last looked at (docs/format.md §5.6).
 ///
 /// Lock order: `slots`, then the live store's; writes happen inside both when a block or the mark must become durable and nobody saw to it ahead
 /// of need. `cache` is held
@@ -18,11 +19,10 @@ package final class TenantKeys: Sendable {
   private static let aheadFrom: Int64 = 256
 
   package let tenant: TenantID
-  /// Ed25519 seed of the tenant's log key.
-  package let logSeed: SecretBytes
   private let places: KeyPlaces
-  private let epoch: Int64
-  private let epochKey: SecretBytes
+  private let root: SecretBytes
+  /// Nil where nobody else works on the store.
+  private let lease: KeyLease?
   private let indexKey: SecretBytes
   private let slots: Mutex<Slots>
   private let cache: Mutex<Cache>
@@ -70,9 +70,21 @@ package final class TenantKeys: Sendable {
   private struct Cache {
     /// The mark as it was last seen. It only rises, so what lies below is known without asking.
     var mark: Int64
-    /// Blocks that were read. An erasure by another process would have to be seen before one is used again: decision 0058 keeps the place.
+    /// Blocks that were read.
     var blocks: [Int64: [SecretBytes?]] = [:]
     var recent: [Int64] = []
+    var epochs: [Int64: SecretBytes] = [:]
+    /// The tenant's files but blocks and mark when they were last looked at: any destruction of keys changes them.
+    var generation: Set<KeyFile>
+    /// Subjects with a tombstone, whatever their blocks say.
+    var erased: Set<SubjectRef> = []
+    var lookedAt: ContinuousClock.Instant
+
+    mutating func forget() {
+      blocks = [:]
+      recent = []
+      epochs = [:]
+    }
   }
 
   /// What an opening had reserved and did not use when the tenant was closed, for the next one in this process: nobody else was or will
@@ -83,21 +95,28 @@ package final class TenantKeys: Sendable {
     fileprivate let mark: Int64
   }
 
+  /// Throws `Problem.unavailable` if a key is missing or does not open, and `TenantErased`.
   init(
-    tenant: TenantID, places: KeyPlaces, epoch: Int64, epochKey: SecretBytes, logSeed: SecretBytes,
-    indexKey: SecretBytes, goingOnWith remainder: Remainder? = nil
+    tenant: TenantID, places: KeyPlaces, root: SecretBytes, lease: KeyLease? = nil,
+    goingOnWith remainder: Remainder? = nil
   ) throws {
     self.tenant = tenant
     self.places = places
-    self.epoch = epoch
-    self.epochKey = epochKey
-    self.logSeed = logSeed
-    self.indexKey = indexKey
+    self.root = root
+    self.lease = lease
+    let lookedAt = lease?.now() ?? .now
+    let generation = try Self.generation(tenant, places)
+    let newest = generation.compactMap(\.epoch).max() ?? 1
+    let epoch = try places.openKey(
+      .epoch(tenant, newest), root, context: SealingContext.epoch(tenant: tenant, epoch: newest))
+    indexKey = try places.openKey(.index(tenant), root, context: SealingContext.indexKey(tenant: tenant))
     // What an earlier process reserved and did not use is wasted: a restored database could otherwise use a slot twice.
     slots = Mutex(remainder?.slots ?? Slots())
     let mark = try KeyPlaces.writtenMark(of: tenant, in: places.live) ?? 0
     if let remainder { try Self.refuseOlder(mark, than: remainder.mark, tenant) }
-    cache = Mutex(Cache(mark: mark))
+    cache = Mutex(Cache(mark: mark, epochs: [newest: epoch], generation: generation, lookedAt: lookedAt))
+    let erased = Set(try tombstones(generation).keys)
+    cache.withLock { $0.erased = erased }
   }
 
   /// Takes what is reserved and not used away from this opening, which hands out nothing of it any more.
@@ -158,7 +177,7 @@ package final class TenantKeys: Sendable {
       slots.isHurried = true
       guard slots.failure == nil, slots.advance() else { return nil }
       let subject = SubjectRef(slots.next)
-      guard let key = cache.withLock({ $0.blocks[subject.block] })?[subject.slot] else { return nil }
+      guard isFresh, let key = cache.withLock({ $0.blocks[subject.block] })?[subject.slot] else { return nil }
       slots.next += 1
       return (subject, key, slots.mustReserveAhead())
     }
@@ -170,6 +189,8 @@ package final class TenantKeys: Sendable {
   /// The 32-byte key of a subject. Throws `KeyMissing` if it is missing and `SubjectErased` if it was destroyed.
   package func key(of subject: SubjectRef) throws -> SecretBytes {
     guard subject.number >= 0 else { throw KeyMissing(subject: subject) }
+    try look()
+    guard !cache.withLock({ $0.erased.contains(subject) }) else { throw SubjectErased(subject: subject) }
     guard let key = try block(subject.block)[subject.slot] else { throw SubjectErased(subject: subject) }
     return key
   }
@@ -236,20 +257,45 @@ package final class TenantKeys: Sendable {
         .unavailable, "A block of keys in use is missing from the key store; restore it from a replica.",
         detail: KeyFile.block(tenant, number).path)
     }
+    // Whoever turned the epoch meanwhile did so under this lock.
+    guard let epoch = try held.live.heads(of: tenant).compactMap(\.epoch).max() else { throw TenantErased() }
+    let file = KeyFile.epoch(tenant, epoch)
+    let key = try epochKey(epoch)
+    // A replica that could not be reached when the epoch was turned could not open the block.
+    if let box = try held.live.read(file) { try held.spread(box, as: file) }
     let keys = SecretBytes.random(count: KeyBlock.plainSize)
-    let sealed = try KeyBlock.seal(keys, tenant: tenant, number: number, epoch: epoch, key: epochKey)
-    _ = try held.add(sealed, as: .block(tenant, number)) { opened($0, number) != nil }
+    let sealed = try KeyBlock.seal(keys, tenant: tenant, number: number, epoch: epoch, key: key)
+    _ = try held.add(sealed, as: .block(tenant, number)) {
+      (try? KeyBlock.open($0, tenant: tenant, number: number, epoch: epoch, key: key)) != nil
+    }
   }
 
-  private func opened(_ file: [UInt8], _ number: Int64) -> [UInt8]? {
-    try? KeyBlock.open(file, tenant: tenant, number: number, epoch: epoch, key: epochKey)
+  private func epochKey(_ number: Int64) throws -> SecretBytes {
+    if let key = cache.withLock({ $0.epochs[number] }) { return key }
+    let key = try places.openKey(
+      .epoch(tenant, number), root, context: SealingContext.epoch(tenant: tenant, epoch: number))
+    // One that ended meanwhile must not come back.
+    cache.withLock { if $0.generation.contains(.epoch(tenant, number)) { $0.epochs[number] = key } }
+    return key
+  }
+
+  /// The keys of a block, one after another. An epoch may end between the reading of a block and of its key: then both are read again.
+  private func read(_ number: Int64) throws -> [UInt8] {
+    for isLast in [false, false, false, true] {
+      guard let file = try places.read(.block(tenant, number)), let epoch = KeyBlock.epoch(of: file) else { break }
+      do {
+        let key = try epochKey(epoch)
+        if let plain = try? KeyBlock.open(file, tenant: tenant, number: number, epoch: epoch, key: key) { return plain }
+      } catch let problem as Problem where !isLast && problem.detail == KeyFile.epoch(tenant, epoch).path { continue }
+      break
+    }
+    throw KeyMissing(subject: SubjectRef(number * SubjectRef.slotsPerBlock))
   }
 
   private func block(_ number: Int64) throws -> [SecretBytes?] {
     if let keys = cache.withLock({ $0.blocks[number] }) { return keys }
-    guard let file = try places.read(.block(tenant, number)), let plain = opened(file, number) else {
-      throw KeyMissing(subject: SubjectRef(number * SubjectRef.slotsPerBlock))
-    }
+    let generation = cache.withLock { $0.generation }
+    let plain = try read(number)
     let keys = stride(from: 0, to: plain.count, by: 32).map { start -> SecretBytes? in
       let key = plain[start..<start + 32]
       return key.allSatisfy { $0 == 0 } ? nil : SecretBytes(key)
@@ -257,11 +303,137 @@ package final class TenantKeys: Sendable {
     return cache.withLock { cache in
       // Another thread may have read it meanwhile.
       if let known = cache.blocks[number] { return known }
+      // Keys were destroyed while it was read: it may be from before.
+      guard cache.generation == generation else { return keys }
       cache.blocks[number] = keys
       cache.recent.append(number)
       if cache.recent.count > Self.blocksHeld { cache.blocks[cache.recent.removeFirst()] = nil }
       return keys
     }
+  }
+}
+
+// MARK: - What others change
+
+/// How long keys may be used that another process may have destroyed.
+package struct KeyLease: Sendable {
+  /// Since the live store was last looked at.
+  package static let limit = Duration.seconds(20)
+  /// From then on it is looked at when a key is used.
+  static let renewal = Duration.seconds(10)
+
+  let now: @Sendable () -> ContinuousClock.Instant
+
+  package init(now: @escaping @Sendable () -> ContinuousClock.Instant = { .now }) { self.now = now }
+}
+
+extension TenantKeys {
+  /// Whether what is in memory may be used without looking at the store.
+  private var isFresh: Bool {
+    guard let lease else { return true }
+    return lease.now() - cache.withLock({ $0.lookedAt }) < KeyLease.limit
+  }
+
+  /// Sees to it that nothing is used that was in memory for too long. Throws if the store would have to be asked and cannot be.
+  private func look() throws {
+    guard let lease else { return }
+    let age = lease.now() - cache.withLock { $0.lookedAt }
+    guard age >= KeyLease.renewal else { return }
+    do { try lookAgain() } catch { if age >= KeyLease.limit { throw error } }
+  }
+
+  /// Looks at the live store, and forgets what is in memory if keys were destroyed. Answers whether they were.
+  @discardableResult
+  package func lookAgain() throws -> Bool {
+    let before = lease?.now() ?? .now
+    let generation = try Self.generation(tenant, places)
+    let isOther = cache.withLock { $0.generation != generation }
+    let erased = isOther ? Set(try tombstones(generation).keys) : []
+    cache.withLock { cache in
+      cache.lookedAt = max(cache.lookedAt, before)
+      guard isOther else { return }
+      cache.generation = generation
+      cache.erased.formUnion(erased)
+      cache.forget()
+    }
+    return isOther
+  }
+
+  /// For a timer: looks at the live store if it is time, and throws if it is overdue and cannot be asked; then nothing is left in memory.
+  /// Answers whether keys were destroyed.
+  package func renew() throws -> Bool {
+    guard let lease else { return false }
+    let age = lease.now() - cache.withLock { $0.lookedAt }
+    guard age >= KeyLease.renewal else { return false }
+    do { return try lookAgain() } catch {
+      guard age >= KeyLease.limit else { return false }
+      cache.withLock { $0.forget() }
+      throw error
+    }
+  }
+
+  /// For a timer: keys that nobody used for a while leave memory. Answers whether they did.
+  package func tend() -> Bool {
+    guard let lease else { return false }
+    return cache.withLock { cache in
+      guard lease.now() - cache.lookedAt >= KeyLease.limit, !cache.blocks.isEmpty || !cache.epochs.isEmpty else {
+        return false
+      }
+      cache.forget()
+      return true
+    }
+  }
+
+  private static func generation(_ tenant: TenantID, _ places: KeyPlaces) throws -> Set<KeyFile> {
+    let files = Set(try places.live.heads(of: tenant)).subtracting([.taken(tenant)])
+    guard !files.contains(.gone(tenant)) else { throw TenantErased() }
+    return files
+  }
+
+  private func tombstones(_ files: Set<KeyFile>) throws -> [SubjectRef: Tombstone] {
+    var stones: [SubjectRef: Tombstone] = [:]
+    for file in files {
+      guard case .erased(_, let id) = file else { continue }
+      guard let bytes = try places.read(file),
+        let found = TombstoneFile.open(bytes, tenant: tenant, id: id, root: root)
+      else {
+        throw Problem(
+          .unavailable, "A record of destroyed keys is damaged; bring the key store back from a replica.",
+          detail: file.path)
+      }
+      for stone in found.stones { stones[stone.subject] = stone }
+    }
+    return stones
+  }
+
+  // MARK: Destroying
+
+  /// Every subject whose key was destroyed, as the live store says now.
+  package func tombstones() throws -> [SubjectRef: Tombstone] {
+    try tombstones(try Self.generation(tenant, places))
+  }
+
+  /// Destroys the keys of subjects at every place, whatever an earlier try left. May be repeated at any time; a place that cannot be
+  /// reached stays pending, and says so. Throws if the live store cannot be written, or a subject was never taken.
+  package func destroy(_ subjects: [SubjectRef], erasure: String, now: Instant) throws -> KeyDestruction {
+    guard try subjects.allSatisfy({ try $0.number >= 0 && isTaken($0) }) else {
+      throw Problem(.internal, "A key was to be destroyed that was never used.")
+    }
+    return try turn(subjects, erasure, now, forced: false)
+  }
+
+  /// Gives the tenant a new epoch key and ends the old one, without destroying any subject's key.
+  package func turnEpoch(now: Instant) throws -> KeyDestruction { try turn([], "", now, forced: true) }
+
+  private func turn(
+    _ subjects: [SubjectRef], _ erasure: String, _ now: Instant, forced: Bool
+  ) throws -> KeyDestruction {
+    defer { cache.withLock { $0.forget() } }
+    cache.withLock { $0.erased.formUnion(subjects) }
+    let turn = KeyTurn(tenant, places: places, root: root)
+    let destruction = try turn.run(subjects, erasure: erasure, now: now, forced: forced)
+    try lookAgain()
+    return destruction
   }
 }
 

@@ -29,6 +29,16 @@ package final class EgressClient: Sendable {
     }
   }
 
+  /// The same on the thread it is called on, for what must be known before anything else runs: the root key.
+  package func httpNow(_ request: HTTPRequest) -> HTTPOutcome {
+    guard request.url.scheme == .https || rules.hosts.contains(request.url.host) else {
+      return .notSent(.refused(.plainHTTP))
+    }
+    do { return HTTPCall.perform(request, at: try addresses(of: request.url.host, rules)) } catch {
+      return .notSent(EgressClient.fault(error))
+    }
+  }
+
   /// Hands a message to a mail server. `rules` are those of mail, not those of calls over HTTP.
   package func smtp(_ letter: SMTPLetter, rules: EgressRules) async -> SMTPOutcome {
     await withCheckedContinuation { continuation in

@@ -59,6 +59,9 @@ package struct EgressURL: Hashable, Sendable {
     return port
   }
 
+  /// Host and port, the port always.
+  package var authority: String { "\(host.inURL):\(port)" }
+
   /// As it is handed to the transport: every part once, the port always.
   package var text: String { "\(scheme.rawValue)://\(host.inURL):\(port)\(target)" }
 }

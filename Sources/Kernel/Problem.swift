@@ -11,6 +11,8 @@ package struct Problem: Error, Sendable, Equatable {
     case methodNotAllowed = "method-not-allowed"
     case notAcceptable = "not-acceptable"
     case conflict = "conflict"
+    /// It was there and was erased; the message says when.
+    case gone = "gone"
     case tooLarge = "too-large"
     case unsupportedMediaType = "unsupported-media-type"
     case invalid = "invalid"
@@ -29,6 +31,7 @@ package struct Problem: Error, Sendable, Equatable {
       case .methodNotAllowed: 405
       case .notAcceptable: 406
       case .conflict: 409
+      case .gone: 410
       case .tooLarge: 413
       case .unsupportedMediaType: 415
       case .invalid: 422

@@ -49,7 +49,7 @@ final class KeyHome {
 
   var rootKey: String { home + "/root.key" }
   var location: KeyLocation { KeyLocation(place, rootKey: rootKey) }
-  var provider: FileKeyProvider { get throws { try location.provider(dataDirectory: home + "/data") } }
+  var provider: FileKeyProvider { get throws { try FileKeyProvider(path: rootKey, dataDirectory: home + "/data") } }
 
   /// As a process that only reads or takes would.
   func store() throws -> KeyStore { try KeyStore(at: try location.place, provider: try provider) }

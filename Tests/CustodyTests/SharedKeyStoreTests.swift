@@ -134,8 +134,15 @@ private final class UnlockedPlace: KeyPlace {
   func raise(_ mark: Int64, of tenant: TenantID) throws {
     try readers.withLock { _ in try real.raise(mark, of: tenant) }
   }
+  func heads(of tenant: TenantID) throws -> [KeyFile] { try real.heads(of: tenant) }
+  func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] { try real.epochs(ofBlocksOf: tenant) }
+  func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws { try real.replace(blocks) }
+  func end(_ files: [KeyFile], of tenant: TenantID) throws { try real.end(files, of: tenant) }
   func replicaList() throws -> [UInt8]? { try real.replicaList() }
   func setReplicaList(_ bytes: [UInt8]) throws { try real.setReplicaList(bytes) }
+  func prepareToRewrite() throws { try real.prepareToRewrite() }
+  func rewrite(_ bytes: [UInt8], as file: KeyFile) throws { try real.rewrite(bytes, as: file) }
+  func drop(_ file: KeyFile) throws { try real.drop(file) }
 
   func read(_ file: KeyFile) throws -> [UInt8]? {
     let bytes = try real.read(file)
