@@ -6,11 +6,16 @@ import TransparencyLog
 /// A check that fails does not hide the ones after it, unless they cannot be asked at all (a container that does not open).
 package struct BundleVerifier {
   private let contents: BundleContents
-  private let pin: VerifierKey?
+  private let trust: InstallationTrust?
   private var findings: [Finding] = []
 
   /// Without a pin the best outcome is *intact, signer not identified*.
   package static func verify(zip: [UInt8], pin: VerifierKey?) -> Verdict {
+    verify(zip: zip, trust: pin.map { InstallationTrust(pin: $0) })
+  }
+
+  /// With the pinned key and those that its chain leads to.
+  package static func verify(zip: [UInt8], trust: InstallationTrust?) -> Verdict {
     guard StoredZip.looksLikeZip(zip) else {
       return .unusable("The file is not a certificate bundle: it is not a ZIP.")
     }
@@ -19,17 +24,17 @@ package struct BundleVerifier {
     }
     do {
       let contents = try BundleContents(members: try StoredZip.decode(zip))
-      var verifier = BundleVerifier(contents: contents, pin: pin)
+      var verifier = BundleVerifier(contents: contents, trust: trust)
       verifier.run()
-      return Verdict(findings: verifier.findings, isPinned: pin != nil)
+      return Verdict(findings: verifier.findings, isPinned: trust != nil)
     } catch {
-      return Verdict(findings: [Finding("container", .failed, sentence(error))], isPinned: pin != nil)
+      return Verdict(findings: [Finding("container", .failed, sentence(error))], isPinned: trust != nil)
     }
   }
 
-  private init(contents: BundleContents, pin: VerifierKey?) {
+  private init(contents: BundleContents, trust: InstallationTrust?) {
     self.contents = contents
-    self.pin = pin
+    self.trust = trust
   }
 
   private mutating func run() {
@@ -104,14 +109,14 @@ extension BundleVerifier {
 
   private func signer() -> Finding {
     let origin = contents.certificate.origin
-    guard let pin else {
+    guard let trust else {
       return Finding(
         "signer", .limit,
         "No key was pinned, so nobody vouches that \(origin) is who it says. Use --key with the steward.vkey you trust."
       )
     }
-    return judged("signer", "The installation \(pin.name) vouches for the key of the log \(origin).") {
-      let certificate = try LogKeyCertificate.open(contents.logKeyNote, installationKey: pin)
+    return judged("signer", "The installation \(trust.pin.name) vouches for the key of the log \(origin).") {
+      let certificate = try trust.open(contents.logKeyNote)
       guard let last = contents.lines.last, certificate.since <= last.entry.time else {
         throw BundleError("the log's key was certified only after the certificate was issued")
       }

@@ -29,6 +29,8 @@ enum Readme {
       HOW TO VERIFY WITH OUR TOOL (offline, one file)
           steward-verify --key steward.vkey certificate.zip
       Exit code 0: verified. 1: not verified. 2: not usable. 3: intact, but the signer is not identified (no key pinned).
+      If the installation has changed its key since you got steward.vkey, or before, add --chain steward.chain: its statements
+      lead from one key to the other, and it is at /.well-known/steward.chain of the installation.
 
       HOW TO VERIFY WITHOUT IT
       1. unzip certificate.zip. For every line of manifest.note with three fields compare sha256sum and size of the file named.

@@ -4,6 +4,11 @@ import TransparencyLog
 package enum ReceiptVerifier {
   /// Reads the header's value or the raw proof; `entry` is the leaf data if the receipt does not hold it.
   package static func verify(_ bytes: [UInt8], entry: [UInt8]?, pin: VerifierKey?) -> Verdict {
+    verify(bytes, entry: entry, trust: pin.map { InstallationTrust(pin: $0) })
+  }
+
+  /// With the pinned key and those that its chain leads to.
+  package static func verify(_ bytes: [UInt8], entry: [UInt8]?, trust: InstallationTrust?) -> Verdict {
     let receipt: Receipt
     do {
       receipt = try read(bytes)
@@ -24,15 +29,15 @@ package enum ReceiptVerifier {
         findings.append(Finding(name, .failed, BundleVerifier.sentence(error)))
       }
     }
-    check("signer", signerSentence(pin)) { try checkSigner(receipt, leaf, pin) }
+    check("signer", signerSentence(trust)) { try checkSigner(receipt, leaf, trust) }
     check("log", "The log's key signed a tree in which the entry stands at index \(receipt.index).") {
       try checkLog(receipt, leaf)
     }
     check("entry", entrySentence(leaf)) { _ = try LeafEntry(parsing: leaf) }
-    if pin == nil {
+    if trust == nil {
       findings.append(Finding("signer", .limit, "No key was pinned. Use --key with the steward.vkey you trust."))
     }
-    return Verdict(findings: findings, isPinned: pin != nil)
+    return Verdict(findings: findings, isPinned: trust != nil)
   }
 
   private static func read(_ bytes: [UInt8]) throws -> Receipt {
@@ -47,17 +52,17 @@ package enum ReceiptVerifier {
     return bytes
   }
 
-  private static func signerSentence(_ pin: VerifierKey?) -> String {
-    pin.map { "The installation \($0.name) vouches for the log's key." }
+  private static func signerSentence(_ trust: InstallationTrust?) -> String {
+    trust.map { "The installation \($0.pin.name) vouches for the log's key." }
       ?? "The certificate of the log's key is in order."
   }
 
-  private static func checkSigner(_ receipt: Receipt, _ leaf: [UInt8], _ pin: VerifierKey?) throws {
-    guard let pin else {
+  private static func checkSigner(_ receipt: Receipt, _ leaf: [UInt8], _ trust: InstallationTrust?) throws {
+    guard let trust else {
       _ = try LogKeyCertificate.unidentified(receipt.certificate)
       return
     }
-    let certificate = try LogKeyCertificate.open(receipt.certificate, installationKey: pin)
+    let certificate = try trust.open(receipt.certificate)
     guard certificate.since <= (try LeafEntry(parsing: leaf)).time else {
       throw BundleError("the log's key was certified only after the entry was made")
     }

@@ -86,16 +86,21 @@ package struct NoteSigner: Sendable {
   }
 
   /// The whole note. The text must end with a line feed and hold no other control character.
-  package func sign(text: String) throws -> [UInt8] {
+  package func sign(text: String) throws -> [UInt8] { try NoteSigner.sign(text: text, by: [self]) }
+
+  /// The whole note with a signature by each, in this order.
+  static func sign(text: String, by signers: [NoteSigner]) throws -> [UInt8] {
     let message = Array(text.utf8)
     guard message.count > 1, message.last == 0x0a, message.allSatisfy({ $0 >= 0x20 || $0 == 0x0a }) else {
       throw LogError("the text of a note ends with a line feed and holds no other control character")
     }
-    let signature = try key.signature(for: message)
-    var note = message
-    note += "\n— \(verifierKey.name) ".utf8
-    Base64.append(verifierKey.keyIDBytes + signature, to: &note)
-    note.append(0x0a)
+    var note = message + [0x0a]
+    for signer in signers {
+      let signature = try signer.key.signature(for: message)
+      note += "— \(signer.verifierKey.name) ".utf8
+      Base64.append(signer.verifierKey.keyIDBytes + signature, to: &note)
+      note.append(0x0a)
+    }
     guard note.count <= LogLimit.noteBytes else {
       throw LogError("the note is larger than \(LogLimit.noteBytes) bytes")
     }

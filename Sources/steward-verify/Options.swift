@@ -1,9 +1,10 @@
-/// What was asked for on the command line. Read by hand: five options do not need a library in a verifier.
+/// What was asked for on the command line. Read by hand: six options do not need a library in a verifier.
 struct Options {
-  enum Mode { case bundle, receipt, help, version }
+  enum Mode { case bundle, receipt, erasure, help, version }
 
   var mode = Mode.bundle
   var keyFile: String?
+  var chainFile: String?
   var entryFile: String?
   var json = false
   var file: String?
@@ -16,6 +17,9 @@ struct Options {
     if rest.first == "receipt" {
       mode = .receipt
       rest.removeFirst()
+    } else if rest.first == "erasure" {
+      mode = .erasure
+      rest.removeFirst()
     }
     while let argument = rest.popFirst() {
       switch argument {
@@ -24,15 +28,13 @@ struct Options {
       case "--version" where !isLiteral: mode = .version
       case "--json" where !isLiteral: json = true
       case "--key" where !isLiteral: keyFile = try Options.value(argument, &rest, keyFile)
+      case "--chain" where !isLiteral: chainFile = try Options.value(argument, &rest, chainFile)
       case "--entry" where !isLiteral && mode == .receipt: entryFile = try Options.value(argument, &rest, entryFile)
       default: try take(file: argument, isLiteral)
       }
     }
-    if mode == .bundle || mode == .receipt, file == nil {
-      throw UsageError(
-        reason: mode == .bundle
-          ? "Name the certificate to verify." : "Name the file with the receipt, or - for standard input.")
-    }
+    if chainFile != nil, keyFile == nil { throw UsageError(reason: "--chain says nothing without --key.") }
+    if file == nil, let missing = mode.missingFile { throw UsageError(reason: missing) }
   }
 
   private static func value(_ name: String, _ rest: inout ArraySlice<String>, _ before: String?) throws -> String {
@@ -52,20 +54,24 @@ struct Options {
   }
 
   static let help = """
-    steward-verify: checks certificates and receipts of Steward, offline.
+    steward-verify: checks certificates, receipts and records of erasures of Steward, offline.
 
     USAGE
-      steward-verify [--key FILE] [--json] certificate.zip
-      steward-verify receipt [--key FILE] [--entry FILE] [--json] RECEIPT|-
+      steward-verify [--key FILE [--chain FILE]] [--json] certificate.zip
+      steward-verify receipt [--key FILE [--chain FILE]] [--entry FILE] [--json] RECEIPT|-
+      steward-verify erasure [--key FILE [--chain FILE]] [--json] RECORD|-
 
     OPTIONS
       --key FILE    the installation's verifier key (steward.vkey), got in another way than with the certificate.
                     Without it nothing is ever "verified": the best outcome is "intact, signer not identified".
+      --chain FILE  steward.chain, where the installation has changed its key since or before: the statements that lead from the
+                    key you have to the one that signed. It need not be trusted; it is at /.well-known/steward.chain
       --entry FILE  the entry a receipt is for, if the receipt does not hold it: its line from /v1/audit/export
       --json        every finding as JSON
       --help, --version
 
-    A receipt is the value of the header Steward-Receipt, or the proof it encodes.
+    A receipt is the value of the header Steward-Receipt, or the proof it encodes. The record of an erasure is what
+    GET /v1/erasures/ID/record gives.
 
     EXIT CODES
       0  verified, with the pinned key
@@ -75,7 +81,20 @@ struct Options {
 
     EXAMPLES
       steward-verify --key steward.vkey certificate.zip
+      steward-verify erasure --key steward.vkey erasure.json
       curl -si … | sed -n 's/^steward-receipt: //Ip' | steward-verify receipt --key steward.vkey -
 
     """
+}
+
+extension Options.Mode {
+  /// What to say to somebody who named no file.
+  fileprivate var missingFile: String? {
+    switch self {
+    case .bundle: "Name the certificate to verify."
+    case .receipt: "Name the file with the receipt, or - for standard input."
+    case .erasure: "Name the file with the record of the erasure, or - for standard input."
+    case .help, .version: nil
+    }
+  }
 }

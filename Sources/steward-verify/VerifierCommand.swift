@@ -7,6 +7,7 @@ struct VerifierCommand {
   static let version = "0.1.0"
   private static let keyFileBytes = 4_096
   private static let receiptFileBytes = 1_048_576
+  private static let chainFileBytes = LogLimit.noteBytes
   private static let entryFileBytes = LogLimit.leafBytes + 2
 
   let arguments: [String]
@@ -21,7 +22,7 @@ struct VerifierCommand {
     switch options.mode {
     case .help: Files.write(Options.help)
     case .version: Files.write("steward-verify \(VerifierCommand.version)\n")
-    case .bundle, .receipt:
+    case .bundle, .receipt, .erasure:
       let verdict = verify(options)
       Files.write(options.json ? verdict.json.text + "\n" : Report.text(verdict, colour: Files.wantsColour))
       return verdict.outcome.exitCode
@@ -31,18 +32,30 @@ struct VerifierCommand {
 
   private func verify(_ options: Options) -> Verdict {
     do {
-      let pin = try options.keyFile.map(readKey)
+      let trust = try options.keyFile.map { try readTrust($0, chain: options.chainFile) }
       let file = options.file ?? "-"
-      guard options.mode == .receipt else {
-        return BundleVerifier.verify(zip: try Files.read(file, limit: BundleLimit.bytes), pin: pin)
+      switch options.mode {
+      case .receipt: break
+      case .erasure:
+        return ErasureVerifier.verify(try Files.read(file, limit: ErasureRecord.maximumBytes), trust: trust)
+      default: return BundleVerifier.verify(zip: try Files.read(file, limit: BundleLimit.bytes), trust: trust)
       }
       let entry = try options.entryFile.map { try Files.read($0, limit: VerifierCommand.entryFileBytes) }
       return ReceiptVerifier.verify(
-        try Files.read(file, limit: VerifierCommand.receiptFileBytes), entry: entry, pin: pin)
+        try Files.read(file, limit: VerifierCommand.receiptFileBytes), entry: entry, trust: trust)
     } catch let error as Files.Unreadable {
       return .unusable(error.reason)
     } catch {
       return .unusable("\(error)")
+    }
+  }
+
+  private func readTrust(_ file: String, chain: String?) throws -> InstallationTrust {
+    let key = try readKey(file)
+    guard let chain else { return InstallationTrust(pin: key) }
+    let bytes = try Files.read(chain, limit: VerifierCommand.chainFileBytes)
+    do { return try InstallationTrust(pin: key, chain: bytes) } catch {
+      throw Files.Unreadable(reason: "\(chain) does not lead to the key in \(file): \(error).")
     }
   }
 

@@ -94,4 +94,22 @@ struct ToolTests {
       #expect(try run(["receipt", "--key", "steward.vkey", "-"]).status == 2)
     }
   }
+
+  @Test("it verifies the record of an erasure, from a file")
+  func erasure() throws {
+    let sample = SampleErasure()
+    let record = try sample.record()
+    try inDirectory { run, write in
+      try write("steward.vkey", Array("\(sample.pin)\n".utf8))
+      try write("erasure.json", record)
+      try write("changed.json", record.enumerated().map { $0 == 900 ? $1 ^ 1 : $1 })
+      let good = try run(["erasure", "--key", "steward.vkey", "erasure.json"])
+      #expect(good.status == 0, "\(good.output)")
+      #expect(good.output.contains("Proposed by Olga"))
+      #expect(try run(["erasure", "erasure.json"]).status == 3)
+      #expect(try run(["erasure", "--key", "steward.vkey", "changed.json"]).status == 1)
+      #expect(try run(["erasure", "--key", "steward.vkey", "steward.vkey"]).status == 2)
+      #expect(try run(["erasure"]).status == 2)
+    }
+  }
 }

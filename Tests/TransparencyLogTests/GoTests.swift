@@ -61,6 +61,13 @@ struct GoTests {
 
   private func writeLog(to directory: URL, size: Int, old: Int) throws -> [URL] {
     let installation = try signer("steward/01kah5zzzz0000000000000000")
+    let older = try signer("steward/01kah5zzzz0000000000000000", 9)
+    let oldest = try signer("steward/01kah5zzzz0000000000000000", 10)
+    func link(_ number: Int64, _ old: NoteSigner, _ new: NoteSigner) throws -> [UInt8] {
+      let since = Instant(milliseconds: number)
+      return try InstallationLink(number: number, old: old.verifierKey, new: new.verifierKey, since: since)
+        .signed(old: old, new: new)
+    }
     let log = try signer("steward/01kah5zzzz0000000000000000/01kah5zzzz0000000000000001", 8)
     let leaves = try (0..<size).map { try sampleEntry($0, commitments: $0 % 3).encoded() }
     var tree = SampleTree()
@@ -71,6 +78,8 @@ struct GoTests {
     }
     let certificate = LogKeyCertificate(key: log.verifierKey, since: Instant(milliseconds: 0))
     var files: [(String, [UInt8])] = [
+      ("old-installation.vkey", Array("\(oldest.verifierKey)\n".utf8)),
+      ("steward.chain", try link(2, oldest, older) + link(3, older, installation)),
       ("installation.vkey", Array("\(installation.verifierKey)\n".utf8)),
       ("log-key.note", try certificate.signed(by: installation)), ("checkpoint", try note(size)),
       ("old-checkpoint", try note(old)), ("proofs", Array(try proofs(tree).utf8)),

@@ -3,7 +3,7 @@
 //
 //	GO111MODULE=off GOPATH=/usr/share/gocode go build -o check check.go && ./check DIR
 //
-// DIR holds installation.vkey, log-key.note, checkpoint, old-checkpoint, tile/… (C2SP tlog-tiles) and proofs: lines
+// DIR holds old-installation.vkey, steward.chain, installation.vkey, log-key.note, checkpoint, old-checkpoint, tile/… (C2SP tlog-tiles) and proofs: lines
 // "inclusion INDEX HASH…" in the tree of checkpoint, and "consistency FROM HASH…" from a size to that of checkpoint.
 package main
 
@@ -175,12 +175,43 @@ func checkProof(line string, tree tlog.Tree, hashes memory) {
 	}
 }
 
+// checkChain goes from one installation key to the next by statements that both have signed, nine lines each.
+func checkChain(from, to string) {
+	lines := strings.SplitAfter(string(read("steward.chain")), "\n")
+	if len(lines)%9 != 1 || lines[len(lines)-1] != "" {
+		fail("steward.chain is not made of notes of nine lines")
+	}
+	for ; len(lines) > 1; lines = lines[9:] {
+		text := strings.Split(strings.Join(lines[:9], ""), "\n")
+		before, err := note.NewVerifier(text[3])
+		if err != nil {
+			fail("steward.chain: %v", err)
+		}
+		after, err := note.NewVerifier(text[4])
+		if err != nil {
+			fail("steward.chain: %v", err)
+		}
+		n, err := note.Open([]byte(strings.Join(lines[:9], "")), note.VerifierList(before, after))
+		if err != nil || len(n.Sigs) != 2 || len(n.UnverifiedSigs) != 0 {
+			fail("steward.chain: not signed by both keys: %v", err)
+		}
+		if text[0] != "steward/installation-key/v1" || text[3] != from {
+			fail("steward.chain does not follow from %s", from)
+		}
+		from = text[4]
+	}
+	if from != to {
+		fail("steward.chain does not lead to %s", to)
+	}
+}
+
 func main() {
 	if len(os.Args) != 2 {
 		fail("usage: check DIR")
 	}
 	dir = os.Args[1]
 	installation := strings.TrimSpace(string(read("installation.vkey")))
+	checkChain(strings.TrimSpace(string(read("old-installation.vkey"))), installation)
 	certificate := strings.Split(open("log-key.note", installation), "\n")
 	if len(certificate) != 5 || certificate[0] != "steward/log-key/v1" {
 		fail("log-key.note is not a log-key certificate")

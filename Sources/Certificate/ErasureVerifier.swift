@@ -1,0 +1,125 @@
+import Kernel
+import TransparencyLog
+
+/// Verifies the record of an erasure offline, check by check, as docs/format.md §9.3 lists them.
+package struct ErasureVerifier {
+  private let contents: ErasureContents
+  private let trust: InstallationTrust?
+
+  /// Without a pin the best outcome is *intact, signer not identified*.
+  package static func verify(_ bytes: [UInt8], pin: VerifierKey?) -> Verdict {
+    verify(bytes, trust: pin.map { InstallationTrust(pin: $0) })
+  }
+
+  /// With the pinned key and those that its chain leads to.
+  package static func verify(_ bytes: [UInt8], trust: InstallationTrust?) -> Verdict {
+    guard bytes.first == UInt8(ascii: "{") else {
+      return .unusable("The file is not the record of an erasure: it is not JSON.")
+    }
+    guard bytes.count <= ErasureRecord.maximumBytes else {
+      return .unusable("The file is larger than 16 MiB, so it is not the record of an erasure.")
+    }
+    do {
+      let verifier = ErasureVerifier(contents: try ErasureContents(bytes), trust: trust)
+      return Verdict(findings: verifier.findings, isPinned: trust != nil)
+    } catch {
+      return Verdict(
+        findings: [Finding("document", .failed, BundleVerifier.sentence(error))], isPinned: trust != nil)
+    }
+  }
+
+  private var findings: [Finding] {
+    var findings = [
+      Finding("document", .ok, "The record is canonical and complete in its form."), signer,
+      judged("log", "The log's key signed a tree that holds all \(contents.lines.count) entries of the erasure.", log),
+      judged("history", "The entries run from the proposal to the end without a gap.", history),
+    ]
+    var story: ErasureStory?
+    findings.append(
+      judged("facts", "Every fact shown is the one its entry committed to, and its actor is the one it names.") {
+        story = try ErasureStory(contents.lines)
+      })
+    guard let story else { return findings }
+    findings += [
+      judged("instruction", story.instruction) { try story.checkInstruction() },
+      judged("statement", story.sentence) { try story.checkStatement() },
+      judged("keys", story.keys) { try story.checkKeys() },
+      judged("backups", story.backups) { try story.checkBackups() },
+    ]
+    findings += story.statement.remains.map { Finding("remains", .limit, "\($0.what) remains: \($0.why)") }
+    findings += story.limits.map { Finding("limit", .limit, $0) }
+    return findings
+  }
+
+  private func judged(_ name: String, _ good: String, _ body: () throws -> Void) -> Finding {
+    do {
+      try body()
+      return Finding(name, .ok, good)
+    } catch {
+      return Finding(name, .failed, BundleVerifier.sentence(error))
+    }
+  }
+
+  // MARK: The checks that need no facts
+
+  private var signer: Finding {
+    let origin = contents.certificate.origin
+    guard let trust else {
+      return Finding(
+        "signer", .limit,
+        "No key was pinned, so nobody vouches that \(origin) is who it says. Use --key with the steward.vkey you trust."
+      )
+    }
+    return judged("signer", "The installation \(trust.pin.name) vouches for the key of the log \(origin).") {
+      let certificate = try trust.open(contents.logKeyNote)
+      guard let last = contents.lines.last, certificate.since <= last.entry.time else {
+        throw BundleError("the log's key was certified only after the erasure was final")
+      }
+    }
+  }
+
+  private func log() throws {
+    let checkpoint = try Checkpoint.open(contents.checkpoint, key: contents.certificate.key)
+    for line in contents.lines {
+      let isIncluded = Proofs.verifyInclusion(
+        leaf: MerkleTree.leafHash(line.leaf), index: line.index, size: checkpoint.size, proof: line.proof,
+        root: checkpoint.root)
+      guard isIncluded else {
+        throw BundleError("entry \(line.entry.ordinal) of the erasure is not in the tree that the log signed")
+      }
+    }
+  }
+
+  private func history() throws {
+    guard let first = contents.lines.first, first.entry.object.utf8.starts(with: "erasure:".utf8) else {
+      throw BundleError("the entries are not about an erasure")
+    }
+    var before: BundleContents.Line?
+    for (ordinal, line) in contents.lines.enumerated() {
+      guard line.entry.ordinal == Int64(ordinal), line.entry.previous == before?.index,
+        line.entry.object.utf8.elementsEqual(first.entry.object.utf8)
+      else { throw BundleError("entry \(ordinal) does not follow the one before it") }
+      if let before, line.index <= before.index || line.entry.time < before.entry.time {
+        throw BundleError("entry \(ordinal) is older than the one before it")
+      }
+      before = line
+    }
+    try ErasureVerifier.checkOrder(contents.lines.map(\.entry.action))
+  }
+
+  /// propose, confirm (once or twice), start, part (any number), destroy (at least once), final.
+  private static func checkOrder(_ actions: [String]) throws {
+    var rest = actions[...]
+    guard rest.popFirst() == "erasure.propose" else { throw BundleError("the history does not begin with a proposal") }
+    guard rest.popLast() == "erasure.final" else { throw BundleError("the erasure is not final") }
+    while rest.first == "erasure.confirm" { rest.removeFirst() }
+    guard rest.popFirst() == "erasure.start" else {
+      throw BundleError("the erasure was not started after it was confirmed")
+    }
+    while rest.first == "erasure.part" { rest.removeFirst() }
+    guard !rest.isEmpty else { throw BundleError("no keys were destroyed before the erasure was called final") }
+    guard rest.allSatisfy({ $0 == "erasure.destroy" }) else {
+      throw BundleError("something stands between the start and the end that does not belong there")
+    }
+  }
+}
