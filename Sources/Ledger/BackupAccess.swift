@@ -14,6 +14,11 @@ extension Installation {
     guard text.hasPrefix(Installation.backupManifestFormat + "\n") else {
       throw Problem(.internal, "The installation key signs log-key certificates and manifests of backups only.")
     }
+    try refreshKeys()
+    let signer = signer
+    guard text.contains("\nverifier \(signer.verifierKey)\n") else {
+      throw Problem(.conflict, "The installation's key was changed while the backup was made; make it again.")
+    }
     return try signer.sign(text: text)
   }
 

@@ -7,15 +7,34 @@ import Storage
 package struct Derivation: Sendable {
   package let table: Table
   private let source: @Sendable (Reader, ([Value]) throws -> Void) throws -> Void
+  /// The primary table that it is made from.
+  let origin: String
+  /// What the table holds because of one row of it.
+  private let made: @Sendable (OpenedRow, Reader) throws -> [Value]?
 
   /// At most one row for each record of a primary table: its values in the order of `table.columns`, without the tenant.
   package init<R: Record>(
     of table: Table, from type: R.Type, _ row: @escaping @Sendable (R, Reader) throws -> [Value]?
   ) {
     self.table = table
+    origin = type.table.name
+    made = { opened, reader in try row(try R(opened), reader) }
     source = { reader, put in
       try reader.each(type) { record in if let values = try row(record, reader) { try put(values) } }
     }
+  }
+
+  /// Removes what the table holds because of a row that goes.
+  func remove(for opened: OpenedRow, _ reader: Reader) throws {
+    guard try exists(reader.connection), let values = try made(opened, reader) else { return }
+    let row = [.text(reader.tenant.text)] + values
+    try reader.connection.run(raw: delete, keyPlaces.map { row[$0] })
+  }
+
+  private var keyNames: [String] { ["tenant"] + table.primaryKey }
+  private var keyPlaces: [Int] { keyNames.compactMap { table.storedColumns.firstIndex(of: $0) } }
+  private var delete: String {
+    "DELETE FROM \(table.name) WHERE " + keyNames.map { "\($0) = ?" }.joined(separator: " AND ")
   }
 
   /// How the rows that lie there differ from what they should be.
@@ -63,10 +82,7 @@ package struct Derivation: Sendable {
   }
 
   fileprivate func repair(_ difference: Difference, _ connection: Connection) throws {
-    let names = ["tenant"] + table.primaryKey
-    let places = names.compactMap { table.storedColumns.firstIndex(of: $0) }
-    let delete = "DELETE FROM \(table.name) WHERE " + names.map { "\($0) = ?" }.joined(separator: " AND ")
-    for row in difference.superfluous { try connection.run(raw: delete, places.map { row[$0] }) }
+    for row in difference.superfluous { try connection.run(raw: delete, keyPlaces.map { row[$0] }) }
     for row in difference.missing {
       do { try connection.run(raw: table.statements.insert, row) } catch let error as StorageError
         where error.isConstraint
@@ -93,16 +109,19 @@ extension Ledger {
   /// the ledger was opened with.
   @discardableResult
   package func rebuildDerived(_ tenant: TenantID, with other: [Derivation]? = nil) async throws -> [Rebuilt] {
+    try await using(tenant) { try await rebuildDerived($0, with: other) }
+  }
+
+  @discardableResult
+  func rebuildDerived(_ ledger: TenantLedger, with other: [Derivation]? = nil) async throws -> [Rebuilt] {
     let derivations = other ?? derivations
     let derived = tables.values.filter { $0.kind == .derived }.map(\.name)
     guard Set(derived) == Set(derivations.map(\.table.name)) else {
       throw Problem(.internal, "A derived table does not say how it is made again.", detail: "\(derived.sorted())")
     }
-    return try await using(tenant) { ledger in
-      try await withCheckedThrowingContinuation { continuation in
-        ledger.database.onWriter { [self] access in
-          continuation.resume(with: Result { try rebuild(derivations, ledger, access) })
-        }
+    return try await withCheckedThrowingContinuation { continuation in
+      ledger.database.onWriter { [self] access in
+        continuation.resume(with: Result { try rebuild(derivations, ledger, access) })
       }
     }
   }

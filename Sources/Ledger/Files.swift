@@ -48,7 +48,9 @@ extension Ledger {
 
   /// The plaintext of a stored file, in pieces of at most 64 KiB.
   package func openFile(_ tenant: TenantID, _ id: FileID, subject: SubjectRef) async throws -> FilePieces {
-    let key = try await using(tenant) { try $0.keys.key(of: subject) }
+    let keys = try await using(tenant) { $0.keys }
+    let key: SecretBytes
+    do { key = try keys.key(of: subject) } catch is SubjectErased { throw Problem.notFound }
     guard let source = try await files.open(tenant, id) else {
       throw Problem(.internal, "A stored file is missing; restore it from a backup.", detail: "file \(id)")
     }

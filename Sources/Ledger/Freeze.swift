@@ -61,6 +61,9 @@ package struct FreezeRule: Sendable, Equatable {
   /// Nothing but the way out, and the tables without which there is no way in.
   package static let strict = FreezeRule([
     FreezeExemption(["freeze.lift"], what: "Lifting the freeze", reason: "A freeze must have an end."),
+    FreezeExemption(
+      ["erasure.reapply"], what: "Rows that come back although their keys were destroyed go again",
+      reason: "Nobody could read them; a restore would not be whole otherwise."),
     FreezeExemption(["schema.apply"], what: "Migrations", reason: "A newer version could not open the data otherwise."),
   ])
 

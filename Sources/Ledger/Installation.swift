@@ -3,6 +3,7 @@ import Custody
 import Glibc
 import Kernel
 import Storage
+import Synchronization
 import TransparencyLog
 
 /// A data directory and its key store: who it is, which tenants it has, and the lock that keeps a second process out.
@@ -10,8 +11,8 @@ package final class Installation: Sendable {
   package let directory: String
   package let id: ID<Kernel.Installation>
   package let keyStore: KeyStore
-  /// The signer of log-key certificates. Its verifier key is what outsiders pin.
-  let signer: NoteSigner
+  /// The newest of its keys, and what outsiders who pinned an earlier one need.
+  private let signing: Mutex<InstallationSigning>
   /// Where the data lies, for whoever reads it past the ledger.
   package let place: DataPlace
   private let control: any TenantDatabase
@@ -29,6 +30,15 @@ package final class Installation: Sendable {
   package var isShared: Bool { pool != nil }
 
   package var verifierKey: String { signer.verifierKey.description }
+
+  /// The signer of log-key certificates. Its verifier key is what outsiders pin.
+  var signer: NoteSigner { signing.withLock { $0.signer } }
+
+  /// Which keys count, for whoever pins the newest.
+  package var trust: InstallationTrust { signing.withLock { $0.trust } }
+
+  /// The statements of changed keys, as outsiders get them; empty while the first key counts.
+  package var chain: [UInt8] { signing.withLock { $0.chain } }
 
   /// A tenant as the control database knows it: enough to find it, and no content.
   package struct TenantEntry: Sendable, Hashable {
@@ -87,22 +97,15 @@ package final class Installation: Sendable {
     try keys.prepare()
     // Before anything is made that would stand in the way of a second try.
     for replica in replicas { _ = try KeyReplicas.place(replica, store: place, dataDirectory: directory) }
-    // What an earlier try left may be there for this machine only.
-    if DurableFile.resolved(provider.path) == nil {
-      guard try !KeyStore.isMade(at: place) else {
-        throw Problem(
-          .unavailable,
-          "There are keys at \(place), and no root key at \(provider.path): bring its file from where they were made.")
-      }
-      try provider.create()
-    } else {
-      try DurableFile.renew(provider.path)
-    }
+    if let file = provider as? FileKeyProvider { try makeRoot(file, at: place) }
     // The id first: a key that is left behind without it belongs to nobody and could not be told from another installation's.
     let made = ID<Kernel.Installation>.make(at: now)
     // From the first file on.
     let disk = DiskHealth()
     let id = try database.map { try createControl(in: $0, made, now) } ?? createControl(directory, made, now, disk)
+    if !(provider is FileKeyProvider) {
+      try KeyStore.makeRoot(at: place, provider: provider, installation: id.text, now: now)
+    }
     let store = try KeyStore(at: place, provider: provider, disk: .real(disk))
     if (try? store.installationSeed(id: id.text)) == nil {
       try store.createInstallationKey(id: id.text)
@@ -115,6 +118,17 @@ package final class Installation: Sendable {
     let installation = try Installation(opening: directory, keys: keys, replicas: replicas, database, disk: disk)
     try DurableFile.write(Array((installation.verifierKey + "\n").utf8), to: directory + "/steward.vkey")
     return installation
+  }
+
+  /// Before the id: what an earlier try left may be there for this machine only.
+  private static func makeRoot(_ provider: FileKeyProvider, at place: KeyPlaceName) throws {
+    guard DurableFile.resolved(provider.path) == nil else { return try DurableFile.renew(provider.path) }
+    guard try !KeyStore.isMade(at: place) else {
+      throw Problem(
+        .unavailable,
+        "There are keys at \(place), and no root key at \(provider.path): bring its file from where they were made.")
+    }
+    try provider.create()
   }
 
   /// A connection whose lock lets one process at a time make an installation in this database; it ends with it.
@@ -224,7 +238,8 @@ package final class Installation: Sendable {
       keyStore = try KeyStore(
         at: try keys.place, provider: try keys.provider(dataDirectory: directory),
         installation: id.text, dataDirectory: directory, addingReplicas: replicas, disk: .real(disk))
-      signer = try NoteSigner(name: "steward/\(id)", seed: try keyStore.installationSeed(id: id.text))
+      signing = Mutex(try InstallationSigning(id, keyStore))
+      try writeVerifierKey()
     } catch {
       if lock >= 0 { Glibc.close(lock) }
       throw error
@@ -255,8 +270,23 @@ package final class Installation: Sendable {
   package static func recoveryKit(dataDirectory: String, keys: KeyLocation, now: Instant) throws -> RecoveryKit {
     let id = try id(of: dataDirectory)
     let store = try KeyStore(at: try keys.place, provider: try keys.provider(dataDirectory: dataDirectory))
-    let signer = try NoteSigner(name: "steward/\(id)", seed: try store.installationSeed(id: id.text))
+    let signer = try InstallationSigning(id, store).signer
     return store.recoveryKit(id: id.text, verifierKey: signer.verifierKey.description, now: now)
+  }
+
+  /// Writes into the key store that a kit was made, for whoever asks later whether it still opens anything.
+  package static func noteKit(keys: KeyLocation, dataDirectory: String, now: Instant) throws {
+    try KeyStore(at: try keys.place, provider: try keys.provider(dataDirectory: dataDirectory)).noteKit(now: now)
+  }
+
+  /// Puts a fresh root key, kept as `root` says, in the place of the one that is; beside running servers too (`KeyStore.changeRoot`).
+  package static func changeRoot(
+    dataDirectory: String, keys: KeyLocation, to root: String, now: Instant
+  ) throws -> KeyStore.RootChangeReport {
+    try KeyStore.changeRoot(
+      at: try keys.place, installation: try id(of: dataDirectory).text,
+      from: try keys.provider(dataDirectory: dataDirectory),
+      to: try keys.with(rootKey: root).provider(dataDirectory: dataDirectory), now: now)
   }
 
   package func close() {
@@ -283,6 +313,49 @@ package final class Installation: Sendable {
 
   /// Where files lie that lie in no other store.
   package var filesDirectory: String { directory + "/files" }
+
+  /// Looks whether another server has changed the installation key.
+  package func refreshKeys() throws {
+    guard isShared else { return }
+    guard try keyStore.newestInstallationKey() != signing.withLock({ $0.number }) else { return }
+    let newest = try InstallationSigning(id, keyStore)
+    signing.withLock { $0 = newest }
+    try writeVerifierKey()
+  }
+
+  /// Gives the installation a new key (docs/format.md §3.8); safe to repeat after a crash. What it certified before is certified anew tenant by tenant
+  /// (`Ledger.bringForward`).
+  func rotateKey(now: Instant) throws {
+    let old = try InstallationSigning(id, keyStore)
+    let number = old.number + 1
+    // A chain that nobody reads would shut the installation.
+    guard number - 1 <= InstallationTrust.maximumLinks else {
+      throw Problem(
+        .conflict,
+        "The installation has changed its key \(InstallationTrust.maximumLinks) times, which is all a chain holds.")
+    }
+    try keyStore.makeInstallationKey(id: id.text, number: number)
+    let new = try NoteSigner(
+      name: "steward/\(id)", seed: try keyStore.installationSeed(id: id.text, number: number))
+    let link = InstallationLink(
+      number: number, old: old.signer.verifierKey, new: new.verifierKey, since: now)
+    try keyStore.addInstallationLink(try link.signed(old: old.signer, new: new), number: number)
+    let newest = try InstallationSigning(id, keyStore)
+    signing.withLock { $0 = newest }
+    try writeVerifierKey()
+  }
+
+  /// Brings `steward.vkey` and `steward.chain` to the key that counts: after a change, a restore, or in the directory of another server.
+  private func writeVerifierKey() throws {
+    let now = signing.withLock { $0 }
+    let (vkey, chain) = (directory + "/steward.vkey", directory + "/steward.chain")
+    // Of an installation that is being made it is the last file.
+    guard now.number > 1, let there = try DurableFile.read(vkey) else { return }
+    // The chain first: with it the older key still leads to everything.
+    if try DurableFile.read(chain) != now.chain { try DurableFile.write(now.chain, to: chain) }
+    let line = Array("\(now.signer.verifierKey)\n".utf8)
+    if there != line { try DurableFile.write(line, to: vkey) }
+  }
 
   /// What counts unless another store is named: where every server that has the rows has the files too.
   package var ordinaryFiles: any SealedFileStore {
@@ -312,6 +385,33 @@ package final class Installation: Sendable {
 
   package func tenants() throws -> [TenantEntry] {
     try control.onWriterBlocking { connection, _ in try Control.tenants("ORDER BY id", connection) }
+  }
+
+  /// Removes the data of a tenant that has no keys any more: its rows or its database, and its name. May be repeated.
+  func removeTenant(_ id: TenantID) throws {
+    guard try keyStore.isEnded(id) else { throw Problem(.internal, "A tenant's keys go before its data.") }
+    if isShared {
+      return try control.onWriterBlocking { connection, _ in
+        try connection.begin()
+        try connection.run(raw: "SELECT set_config('steward.erase_tenant', ?, true)", [.text(id.text)])
+        try connection.run(raw: "SELECT steward_erase_tenant(?)", [.text(id.text)])
+        try connection.commit()
+      }
+    }
+    for suffix in ["-wal", "-shm", ""] {
+      let path = databasePath(id) + suffix
+      guard unlink(path) == 0 || errno == ENOENT else {
+        throw DurableFile.FileError(operation: "remove", path: path, number: errno)
+      }
+    }
+    try DurableFile.syncDirectory(of: databasePath(id))
+    rmdir("\(filesDirectory)/\(id)")
+    try control.onWriterBlocking { connection, _ in
+      try connection.begin()
+      try connection.run(raw: "DELETE FROM tenant WHERE id = ?", [.text(id.text)])
+      try connection.commit()
+    }
+    try control.scrub()
   }
 
   /// What the control table says now of those that `tail` names, such as `"WHERE slug = \(slug)"`.
@@ -345,9 +445,10 @@ package final class Installation: Sendable {
     let id = TenantID.make(at: now)
     try keyStore.createTenant(id)
     let origin = "steward/\(self.id)/\(ID<Log>.make(at: now))"
-    let seed = try keyStore.openTenant(id).logSeed
+    let seed = try keyStore.logSeed(of: id, number: 1)
     let key = try NoteSigner(name: origin, seed: seed).verifierKey
-    let certificate = try signer.sign(text: LogKeyCertificate(key: key, since: now).text)
+    try refreshKeys()
+    let certificate = try certify(key, since: now)
     if !isShared { try SQLiteDatabase(path: databasePath(id), readers: 1, disk: disk).close() }
     let entry = TenantEntry(id: id, slug: slug, logOrigin: origin, isHidden: isHidden, certificate: certificate)
     try control.onWriterBlocking { connection, _ in try Control.add(entry, now, connection) }

@@ -11,7 +11,34 @@ enum JournalTables {
   /// What is written once and never again.
   static let addedOnly = ["log_entry", "log_change", "log_checkpoint", FacetStore.table]
 
-  static let ddl = tables + all.flatMap(Table.guards)
+  static let ddl = tables + all.flatMap(Table.guards) + [imageGuard]
+
+  /// All that ever changes in a change record is that its before image goes, in an erasure (docs/format.md §3.7).
+  static let imageGuard = """
+    CREATE TRIGGER \(nameOfImageGuard) BEFORE UPDATE ON log_change WHEN steward_erase() IS NOT 1 OR NEW.image IS NOT NULL
+    OR \(unchanged.map { "NEW.\($0) IS NOT OLD.\($0)" }.joined(separator: " OR "))
+    BEGIN SELECT RAISE(ABORT, 'steward: a change record loses its image in an erasure only'); END
+    """
+
+  static let nameOfImageGuard = "log_change_guard_image"
+
+  private static let unchanged = ["tenant", "idx", "position", "tbl", "row_key", "op", "before", "after"]
+
+  /// The same in PostgreSQL, whoever made the schema.
+  static let postgresImageGuard = [
+    """
+    CREATE OR REPLACE FUNCTION steward_erase_only() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF current_setting('steward.erase', true) = 'on' AND NEW.image IS NULL
+    AND (\(unchanged.map { "NEW.\($0)" }.joined(separator: ", "))) IS NOT DISTINCT FROM (\(unchanged.map { "OLD.\($0)" }.joined(separator: ", ")))
+    THEN RETURN NEW; END IF;
+    RAISE EXCEPTION 'steward: a change record loses its image in an erasure only' USING ERRCODE = 'insufficient_privilege';
+    END $$
+    """,
+    """
+    CREATE OR REPLACE TRIGGER \(nameOfImageGuard) BEFORE UPDATE ON log_change FOR EACH ROW
+    EXECUTE FUNCTION steward_erase_only()
+    """,
+  ]
 
   /// For all tenants of a PostgreSQL database. The head is rewritten with every batch: whole in its page, with room for the next version.
   static let postgresDDL =

@@ -23,6 +23,7 @@ package final class Ledger: Sendable {
   let opened: OpenTenants
   let known = Mutex(KnownTenants())
   package let meter = LedgerMeter()
+  private let tending = Mutex<Task<Void, Never>?>(nil)
 
   /// Without `files` they lie in `DIR/files`, or in the database where several servers work on one. `isShared`: as if other servers wrote
   /// the same tenants, also where the engine lets none.
@@ -43,15 +44,23 @@ package final class Ledger: Sendable {
     guard self.tables.count == all.count else { throw Problem(.internal, "Two tables have one name.") }
     let tenants = try installation.tenants()
     known.withLock { known in for tenant in tenants { known.add(tenant) } }
+    let task = tendKeys()
+    tending.withLock { $0 = task }
   }
+
+  deinit { tending.withLock { $0?.cancel() } }
 
   /// The tables of the modules with the ledger's own.
   static func everyTable(_ tables: [Table]) -> [Table] {
-    [TableVersion.table, CommittedFact.table, FreezeRecord.table] + tables
+    [
+      TableVersion.table, CommittedFact.table, FreezeRecord.table, ErasedRow.table, LegalHold.table, LogKeyRecord.table,
+      InstallationKeyRecord.table,
+    ] + tables
   }
 
   /// Waits for what is being written and closes every file.
   package func close() async {
+    tending.withLock { $0?.cancel() }
     await opened.shut()
     installation.close()
   }
@@ -162,6 +171,11 @@ package final class Ledger: Sendable {
       }
       return try await holder.snapshot()
     }
+  }
+
+  /// What was opened leaves memory; it is opened again when it is asked for.
+  func dropViews(of tenant: TenantID) {
+    opened.ifOpen(tenant) { ledger in ledger.views.withLock { $0 = [:] } }
   }
 
   /// Makes the next command of a tenant fail while it is being journaled. For checks on hidden tenants; refused for others.

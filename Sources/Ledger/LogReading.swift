@@ -161,33 +161,41 @@ extension Reader {
 }
 
 extension Ledger {
-  /// The receipt of an entry, made again: the same bytes as in the answer to the write.
+  /// The receipt of an entry, made again: the same bytes as in the answer to the write, unless the log's key was certified anew.
   package func receipt(_ tenant: TenantID, index: Int64) async throws -> Receipt {
-    let certificate = try await using(tenant) { $0.log.certificate }
+    let log = try await using(tenant) { $0.log }
     return try await read(tenant) { reader in
       guard let entry = try reader.entry(index), let checkpoint = try reader.checkpoint(covering: index) else {
         throw Problem.notFound
       }
       let hashes = try reader.inclusionProof(index: index, size: checkpoint.size)
       return try Receipt.make(
-        index: index, hashes: hashes, checkpoint: checkpoint.note, certificate: certificate, leaf: entry.data)
+        index: index, hashes: hashes, checkpoint: checkpoint.note,
+        certificate: try log.certificate(of: checkpoint.note, reader.connection), leaf: entry.data)
     }
   }
 
   package func logOrigin(_ tenant: TenantID) async throws -> String { try await using(tenant) { $0.log.origin } }
+  /// The key that signs now, one line.
   package func logVerifierKey(_ tenant: TenantID) async throws -> String {
-    try await using(tenant) { $0.log.signer.verifierKey.description }
-  }
-  /// The log-key certificate, a whole note.
-  package func logCertificate(_ tenant: TenantID) async throws -> [UInt8] {
-    try await using(tenant) { $0.log.certificate }
+    try LogKeyCertificate.unidentified(try await logCertificate(tenant)).key.description
   }
 
-  /// A note signed by the tenant's log key over the manifest of a bundle (docs/format.md §6.4). Nothing else may be signed with it.
-  package func signManifest(_ tenant: TenantID, _ text: String) async throws -> [UInt8] {
-    guard text.hasPrefix("steward/manifest/v1\n") else {
-      throw Problem(.internal, "The log key signs checkpoints and manifests only.")
-    }
-    return try await using(tenant) { try $0.log.signer.sign(text: text) }
+  /// Its certificate, a whole note.
+  package func logCertificate(_ tenant: TenantID) async throws -> [UInt8] {
+    let log = try await using(tenant) { $0.log }
+    return try await read(tenant) { try log.certificates($0.connection).newest.note }
+  }
+
+  /// As `logCertificate(_:of:)`, for whoever reads the checkpoint in the same snapshot.
+  package func logCertificates(_ tenant: TenantID) async throws -> @Sendable ([UInt8], Reader) throws -> [UInt8] {
+    let log = try await using(tenant) { $0.log }
+    return { try log.certificate(of: $0, $1.connection) }
+  }
+
+  /// The certificate of the key that signed this checkpoint of the log.
+  package func logCertificate(_ tenant: TenantID, of checkpoint: [UInt8]) async throws -> [UInt8] {
+    let log = try await using(tenant) { $0.log }
+    return try await read(tenant) { try log.certificate(of: checkpoint, $0.connection) }
   }
 }

@@ -19,9 +19,11 @@ struct Migration {
     let from: Int?
   }
 
-  func run() async throws {
+  /// `first` comes before the first command, and only where this program may write this data.
+  func run(first: () async throws -> Void = {}) async throws {
     try bootstrap()
     let changes = try changes(from: try await versions())
+    try await first()
     if !changes.isEmpty { try await apply(changes) }
   }
 
@@ -30,7 +32,9 @@ struct Migration {
   private func bootstrap() throws {
     let id = tenant.tenant
     try tenant.database.onWriterBlocking { connection, _ in
-      if connection.dialect == .sqlite, try connection.hasTable("log_head") { return }
+      if connection.dialect == .sqlite, try connection.hasTable("log_head") {
+        return try addImageGuard(connection)
+      }
       try connection.begin()
       if connection.dialect == .sqlite {
         for statement in JournalTables.ddl + TableVersion.table.sqliteDDL { try connection.run(raw: statement) }
@@ -39,6 +43,13 @@ struct Migration {
       }
       try connection.commit()
     }
+  }
+
+  /// A journal that an earlier version made has none.
+  private func addImageGuard(_ connection: Connection) throws {
+    let found = try connection.firstRow(
+      raw: "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND name = ?", [.text(JournalTables.nameOfImageGuard)])
+    if found == nil { try connection.run(raw: JournalTables.imageGuard) }
   }
 
   private func versions() async throws -> [TableVersion] {

@@ -285,6 +285,23 @@ final class OpenTenants: Sendable {
     return task
   }
 
+  /// Closes a tenant that ends, in use or not; no later opening goes on with anything of it.
+  func end(_ id: TenantID) async {
+    let slot = state.withLock { state -> Slot? in
+      state.departures[id] = nil
+      if case .lookedAt = state.slots[id] { return nil }
+      return state.slots.removeValue(forKey: id)
+    }
+    switch slot {
+    case .open(let stay): stay.tenant.database.close()
+    case .opening(let task, _): (try? await task.value)?.database.close()
+    case .closing(let task):
+      await task.value
+      state.withLock { $0.departures[id] = nil }
+    case .lookedAt, nil: return
+    }
+  }
+
   /// Lets nobody in any more, waits for what is being written, and closes every one, in use or not.
   func shut() async {
     let slots = state.withLock { state in

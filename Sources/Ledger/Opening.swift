@@ -54,8 +54,15 @@ extension Ledger {
   private func load(
     _ entry: Installation.TenantEntry, after departure: OpenTenants.Departure?
   ) async throws -> TenantLedger {
-    let parts = try await withCheckedThrowingContinuation { continuation in
-      Ledger.opener.async { continuation.resume(with: Result { try self.parts(of: entry, after: departure) }) }
+    let parts: Parts
+    do {
+      parts = try await withCheckedThrowingContinuation { continuation in
+        Ledger.opener.async { continuation.resume(with: Result { try self.parts(of: entry, after: departure) }) }
+      }
+    } catch is TenantErased {
+      // Its data is of before, and nobody can read it.
+      if !isShared { try await removeTenant(entry.id) }
+      throw Problem.notFound
     }
     do {
       // In this process it was brought forward and its keys were compared before, and the keys' mark has been again.
@@ -67,7 +74,9 @@ extension Ledger {
         return try LogStore(tenant: entry.id, connection: connection).end().size
       }
       let tenant = tenant(entry, parts, version: size)
-      try await Migration(tables: tables, tenant: tenant).run()
+      try await Migration(tables: tables, tenant: tenant).run { try await self.takeUpLogKey(tenant) }
+      try await settleKeys(tenant)
+      try await reapplyErasures(tenant)
       return tenant
     } catch {
       parts.database.close()
@@ -77,22 +86,21 @@ extension Ledger {
 
   private struct Parts: Sendable {
     let keys: TenantKeys
-    let identity: LogIdentity
     let database: any TenantDatabase
   }
 
   private func parts(of entry: Installation.TenantEntry, after departure: OpenTenants.Departure?) throws -> Parts {
-    let keys = try installation.keyStore.openTenant(entry.id, goingOnWith: departure?.keys)
-    let signer = try NoteSigner(name: entry.logOrigin, seed: keys.logSeed)
-    return Parts(
-      keys: keys, identity: LogIdentity(origin: entry.logOrigin, signer: signer, certificate: entry.certificate),
+    Parts(
+      keys: try installation.keyStore.openTenant(
+        entry.id, lease: isShared ? KeyLease() : nil, goingOnWith: departure?.keys),
       database: try installation.database(of: entry.id))
   }
 
   private func tenant(_ entry: Installation.TenantEntry, _ parts: Parts, version: Int64) -> TenantLedger {
     TenantLedger(
-      tenant: entry.id, database: parts.database, keys: parts.keys, log: parts.identity, freezeRule: freezeRule,
-      clock: clock, meter: meter, version: version)
+      tenant: entry.id, database: parts.database, keys: parts.keys, log: LogKeyring(entry, installation.keyStore),
+      freezeRule: freezeRule, shape: TenantShape(tables: tables, derivations: derivations), clock: clock, meter: meter,
+      version: version)
   }
 }
 

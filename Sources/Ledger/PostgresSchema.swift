@@ -68,7 +68,9 @@ package struct PostgresSchema: Sendable {
         """)
     }
     let hasQueue = tables.contains { $0.name == "job" }
-    return statements + (hasQueue ? Self.dueFunction + ["GRANT EXECUTE ON FUNCTION steward_due() TO \(role)"] : [])
+    return statements + JournalTables.postgresImageGuard + Self.eraseTenantFunction
+      + ["GRANT EXECUTE ON FUNCTION steward_erase_tenant(text) TO \(role)"]
+      + (hasQueue ? Self.dueFunction + ["GRANT EXECUTE ON FUNCTION steward_due() TO \(role)"] : [])
       + Self.grants(to: role)
   }
 
@@ -103,6 +105,29 @@ package struct PostgresSchema: Sendable {
     "CREATE INDEX IF NOT EXISTS job_pending ON job (tenant) WHERE state IN ('waiting', 'running')",
   ]
 
+  /// Removes a tenant whose keys are gone, its log too, which the application's role can only add to. It runs as the owner, for the tenant
+  /// that the transaction names twice.
+  private static let eraseTenantFunction = [
+    """
+    CREATE OR REPLACE FUNCTION steward_erase_tenant(erased text) RETURNS void LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = steward, pg_temp AS $$
+      DECLARE name text;
+      BEGIN
+        IF current_setting('steward.erase_tenant', true) IS DISTINCT FROM erased THEN
+          RAISE EXCEPTION 'steward: name the tenant that is erased' USING ERRCODE = 'insufficient_privilege';
+        END IF;
+        PERFORM set_config('steward.tenant', erased, true), set_config('steward.work', 'on', true);
+        FOR name IN SELECT c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+          WHERE c.relnamespace = 'steward'::regnamespace AND c.relkind = 'r' AND a.attname = 'tenant' AND NOT a.attisdropped
+        LOOP
+          EXECUTE format('DELETE FROM steward.%I WHERE tenant = $1', name) USING erased;
+        END LOOP;
+        DELETE FROM steward.tenant WHERE id = erased;
+      END $$
+    """,
+    "REVOKE ALL ON FUNCTION steward_erase_tenant(text) FROM PUBLIC",
+  ]
+
   private static func grants(to role: String) -> [String] {
     [
       "REVOKE ALL ON SCHEMA steward FROM PUBLIC",
@@ -111,6 +136,7 @@ package struct PostgresSchema: Sendable {
       "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA steward TO \(role)",
       "REVOKE INSERT, UPDATE, DELETE ON schema_table FROM \(role)",
       "REVOKE UPDATE, DELETE ON installation, tenant, \(JournalTables.addedOnly.joined(separator: ", ")) FROM \(role)",
+      "GRANT UPDATE (image) ON log_change TO \(role)",
     ]
   }
 
@@ -165,7 +191,10 @@ package struct PostgresSchema: Sendable {
       WHERE relkind = 'r' AND has_table_privilege(current_user, oid, 'TRUNCATE, TRIGGER')
     UNION ALL SELECT 'may change ' || relname FROM ours
       WHERE relname IN ('installation', 'tenant', 'schema_table', 'log_entry', 'log_change', 'log_checkpoint', 'log_facet')
-      AND (has_table_privilege(current_user, oid, 'DELETE') OR has_any_column_privilege(current_user, oid, 'UPDATE'))
+      AND (has_table_privilege(current_user, oid, 'DELETE') OR EXISTS (SELECT 1 FROM pg_attribute a
+        WHERE a.attrelid = ours.oid AND a.attnum > 0 AND NOT a.attisdropped
+        AND (relname, a.attname) IS DISTINCT FROM ('log_change', 'image')
+        AND has_column_privilege(current_user, ours.oid, a.attnum, 'UPDATE')))
     """
 
   private static func refuseRights(_ link: PostgresLink) throws {

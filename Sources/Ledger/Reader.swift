@@ -17,7 +17,12 @@ package class Reader {
 
   package func find<R: Record>(_ type: R.Type, _ key: String) throws -> R? {
     guard let row = try storedRow(R.table, key) else { return nil }
-    return try R(try open(row, R.table))
+    return try read(row)
+  }
+
+  /// Nil for a row whose key was destroyed: until it is erased on the record too it counts as gone.
+  private func read<R: Record>(_ row: StoredRow) throws -> R? {
+    do { return try R(try open(row, R.table)) } catch is SubjectErased { return nil }
   }
 
   package func find<R: Record, Noun>(_ type: R.Type, _ id: ID<Noun>) throws -> R? { try find(type, id.text) }
@@ -26,7 +31,7 @@ package class Reader {
   package func fetch<R: Record>(_ type: R.Type, _ tail: SQL = "") throws -> [R] {
     var records: [R] = []
     try connection.eachOfFew(raw: Self.select(type, tail), [.text(tenant.text)] + tail.arguments) { row in
-      records.append(try R(try open(StoredRow(row.values), R.table)))
+      if let record: R = try read(StoredRow(row.values)) { records.append(record) }
     }
     return records
   }
@@ -38,7 +43,7 @@ package class Reader {
   /// Hands over one record after another, so that a large table is never in memory whole.
   func each<R: Record>(_ type: R.Type, _ tail: SQL = "", _ body: (R) throws -> Void) throws {
     try connection.each(raw: Self.select(type, tail), [.text(tenant.text)] + tail.arguments) { row in
-      try body(try R(try open(StoredRow(row.values), R.table)))
+      if let record: R = try read(StoredRow(row.values)) { try body(record) }
       return true
     }
   }

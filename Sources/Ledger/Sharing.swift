@@ -71,6 +71,11 @@ struct KnownTenants: Sendable {
     bySlug[entry.slug] = entry.id
   }
 
+  mutating func remove(_ id: TenantID) {
+    guard let entry = byID.removeValue(forKey: id) else { return }
+    if bySlug[entry.slug] == id { bySlug[entry.slug] = nil }
+  }
+
   subscript(id: TenantID) -> Installation.TenantEntry? { byID[id] }
   subscript(slug slug: String) -> Installation.TenantEntry? { bySlug[slug].flatMap { byID[$0] } }
 

@@ -15,14 +15,16 @@ import TransparencyLog
 /// sent in one go, and whatever fails in it has it run again. A connection that ends before the commit
 /// was sent costs another attempt; after it, the commit is looked up before anybody is told anything.
 final class TenantLedger: @unchecked Sendable {
-  // Unchecked: `head`, `isFrozen`, `facets` and `unfinished` are touched by the one drain that runs at a time, which hands them on with the next.
+  // Unchecked: `head`, `isFrozen`, `signing`, `facets` and `unfinished` are touched by the one drain that runs at a time, which hands them on with
+  // the next.
   static let largestBatch = 256
 
   let tenant: TenantID
   let database: any TenantDatabase
   let keys: TenantKeys
-  let log: LogIdentity
+  let log: LogKeyring
   private let freezeRule: FreezeRule
+  private let shape: TenantShape
   private let clock: any StewardClock
   private let waiting = Mutex(Waiting())
   private var head: LogStore.Head?
@@ -32,6 +34,8 @@ final class TenantLedger: @unchecked Sendable {
   /// Whether the switch stands, as of the statement that ran last; nil if that has to be looked up. Exact, because only this
   /// thread writes the tenant.
   private var isFrozen: Bool?
+  /// Who signs the next batch; nil if that has to be looked up, which on a shared database is under every lock of the head.
+  private var signing: LogIdentity?
   /// When each table was last changed; for caches and views.
   let watch: LogWatch
   /// `ViewHolder`s by table; they go with it.
@@ -59,9 +63,10 @@ final class TenantLedger: @unchecked Sendable {
   }
 
   init(
-    tenant: TenantID, database: any TenantDatabase, keys: TenantKeys, log: LogIdentity, freezeRule: FreezeRule,
-    clock: any StewardClock, meter: LedgerMeter = LedgerMeter(), version: Int64 = 0
+    tenant: TenantID, database: any TenantDatabase, keys: TenantKeys, log: LogKeyring, freezeRule: FreezeRule,
+    shape: TenantShape = TenantShape(), clock: any StewardClock, meter: LedgerMeter = LedgerMeter(), version: Int64 = 0
   ) {
+    self.shape = shape
     self.meter = meter
     self.tenant = tenant
     watch = LogWatch(tenant: tenant, version: version)
@@ -216,6 +221,7 @@ final class TenantLedger: @unchecked Sendable {
     } catch {
       head = nil
       isFrozen = nil
+      signing = nil
       facets = FacetsSeen()
       try? connection.rollback()
       throw understood(error, connection)
@@ -240,11 +246,17 @@ final class TenantLedger: @unchecked Sendable {
   /// The batch as it begins: where the log stands, and on a shared database all that has to be asked, in few answers.
   private func opened(_ attempt: Attempt, _ store: LogStore) throws -> Batch {
     guard database.isShared else {
-      return Batch(head: try head ?? store.head(), facets, now: clock.now, isTogether: !attempt.isCareful)
+      let identity = try signing ?? log.current(store.connection)
+      signing = identity
+      return Batch(
+        head: try head ?? store.head(), facets, now: clock.now, isTogether: !attempt.isCareful, signing: identity)
     }
-    isFrozen = nil
+    let head = try store.head(locking: true)
+    // Under the lock: from the commit of a rotation on nobody signs with the key before it, whichever server he is.
+    let standing = try log.standing(store.connection)
+    isFrozen = standing.isFrozen
     var batch = Batch(
-      head: try store.head(locking: true), facets, now: clock.now, isTogether: !attempt.isCareful)
+      head: head, facets, now: clock.now, isTogether: !attempt.isCareful, signing: standing.signing)
     let objects = Set(attempt.commands.compactMap(\.object))
     if !objects.isEmpty {
       let found = try store.lasts(of: objects)
@@ -260,7 +272,7 @@ final class TenantLedger: @unchecked Sendable {
     let connection = store.connection
     try connection.run(raw: "SAVEPOINT command")
     do {
-      let index = try gate.whileOpen { try perform(command, &batch, store) }
+      let index = try gate.whileOpen { try perform(command, &batch, store, gate) }
       try connection.run(raw: "RELEASE command")
       return .success(index)
     } catch {
@@ -285,7 +297,7 @@ final class TenantLedger: @unchecked Sendable {
     let connection = store.connection
     let statements = connection.statements
     do {
-      let index = try gate.whileOpen { try perform(command, &batch, store) }
+      let index = try gate.whileOpen { try perform(command, &batch, store, gate) }
       if connection.pipeline?.hasFailed == true { throw NotTogether() }
       return .success(index)
     } catch let error as NotTogether {
@@ -309,12 +321,13 @@ final class TenantLedger: @unchecked Sendable {
       return outcomes.map { $0.map { _ in nil } }
     }
     head = batch.head
+    if batch.tables.contains(LogKeyRecord.table.name) { signing = nil }
     facets = batch.journal.facets
     watch.note(batch.tables, from: sealed.firstIndex, to: batch.head.size, last: sealed.last)
     meter.note(commands: batch.leaves.count, refused: outcomes.count { if case .failure = $0 { true } else { false } })
     batch.afterCommit.forEach { $0() }
     return outcomes.map { outcome in
-      outcome.map { index in index.map { ProvableWrite(index: $0, batch: sealed, certificate: log.certificate) } }
+      outcome.map { index in index.map { ProvableWrite(index: $0, batch: sealed) } }
     }
   }
 
@@ -342,6 +355,8 @@ final class TenantLedger: @unchecked Sendable {
   private struct Batch {
     var head: LogStore.Head
     let now: Instant
+    /// Also where the batch holds the rotation: what the old key signs last is its own end.
+    let signing: LogIdentity
     var leaves: [Digest] = []
     var data: [[UInt8]] = []
     var tables: Set<String> = []
@@ -354,8 +369,9 @@ final class TenantLedger: @unchecked Sendable {
     /// Without savepoints: if a command has to be taken back, all are.
     let isTogether: Bool
 
-    init(head: LogStore.Head, _ facets: FacetsSeen, now: Instant, isTogether: Bool) {
+    init(head: LogStore.Head, _ facets: FacetsSeen, now: Instant, isTogether: Bool, signing: LogIdentity) {
       self.head = head
+      self.signing = signing
       self.isTogether = isTogether
       journal = JournalRows(facets: facets)
       self.now = max(now, head.time)
@@ -375,7 +391,9 @@ final class TenantLedger: @unchecked Sendable {
     }
   }
 
-  private func perform(_ command: Pending, _ batch: inout Batch, _ store: LogStore) throws -> Int64? {
+  private func perform(
+    _ command: Pending, _ batch: inout Batch, _ store: LogStore, _ gate: WorkGate
+  ) throws -> Int64? {
     switch command.kind {
     case .transient(let body):
       let work = TransientWork(
@@ -385,19 +403,19 @@ final class TenantLedger: @unchecked Sendable {
       batch.afterCommit += work.afterCommit
       return nil
     case .act(let act, let body):
-      return try perform(act, body, &batch, store)
+      return try perform(act, body, &batch, store, gate)
     }
   }
 
   private func perform(
-    _ act: Act, _ body: (Work) throws -> Void, _ batch: inout Batch, _ store: LogStore
+    _ act: Act, _ body: (Work) throws -> Void, _ batch: inout Batch, _ store: LogStore, _ gate: WorkGate
   ) throws -> Int64 {
     guard try !isFrozen(store.connection) || freezeRule.exempts(act.action) else { throw Problem.frozen }
     let index = batch.nextIndex
     let journal = batch.journal
     let work = Work(
       tenant: tenant, connection: store.connection, keys: keys, now: batch.now, actor: act.actor, entry: index,
-      settleJournal: { try journal.write(to: store) })
+      gate: gate, shape: shape, settleJournal: { try journal.write(to: store) })
     try body(work)
     try failIfAsked(isLast: !batch.isTogether)
     let written = work.changes.compactMap { change in change.record.map { (change, $0) } }
@@ -453,11 +471,13 @@ final class TenantLedger: @unchecked Sendable {
     batch.head.frontier = try tree.newFrontier()
     batch.head.time = batch.now
     let checkpoint = Checkpoint(origin: log.origin, size: tree.newSize, root: batch.head.frontier.root)
-    let note = try log.signer.sign(text: checkpoint.text)
+    let note = try batch.signing.sign(checkpoint)
     try store.writeTiles(tree)
     try store.insert(checkpoint: note, size: tree.newSize)
     try store.write(batch.head)
-    return SealedBatch(tree: tree, firstIndex: first, data: batch.data, last: leaf, checkpoint: note)
+    return SealedBatch(
+      tree: tree, firstIndex: first, data: batch.data, last: leaf, checkpoint: note,
+      certificate: batch.signing.certificate)
   }
 
   private func failIfAsked(isLast: Bool) throws {
@@ -482,18 +502,19 @@ struct SealedBatch: Sendable {
   /// The batch's own leaf.
   let last: Digest
   let checkpoint: [UInt8]
+  /// Of the key that signed the checkpoint.
+  let certificate: [UInt8]
 }
 
 /// An acknowledged write. Its receipt is made by whoever asked for the write: the writer's thread has the next batch to run.
 struct ProvableWrite: Sendable {
   let index: Int64
   let batch: SealedBatch
-  let certificate: [UInt8]
 
   func receipt() throws -> Receipt {
     let hashes = try Proofs.inclusion(index: index, size: batch.tree.newSize, reader: batch.tree)
     return try Receipt.make(
-      index: index, hashes: hashes, checkpoint: batch.checkpoint, certificate: certificate,
+      index: index, hashes: hashes, checkpoint: batch.checkpoint, certificate: batch.certificate,
       leaf: batch.data[Int(index - batch.firstIndex)])
   }
 }
@@ -502,12 +523,4 @@ struct ProvableWrite: Sendable {
 package enum LedgerFault: Sendable, Equatable {
   /// The next command runs and then cannot be journaled.
   case nextAppend
-}
-
-/// The identity of a tenant's log: origin, key, and the installation's certificate for it.
-struct LogIdentity: Sendable {
-  let origin: String
-  let signer: NoteSigner
-  /// The whole note.
-  let certificate: [UInt8]
 }

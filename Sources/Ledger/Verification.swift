@@ -25,8 +25,9 @@ package struct Verification {
     package let slug: String
     package var entries: Int64 = 0
     package var rows: Int64 = 0
-    /// Rows that were opened with the keys, and rows whose key was destroyed.
+    /// Rows that were opened with the keys.
     package var opened: Int64 = 0
+    /// Rows that the record says were erased.
     package var erased: Int64 = 0
     package var findings: [Finding] = []
     package var checkpoint: String?
@@ -50,8 +51,13 @@ package struct Verification {
   private let tenant: TenantID
   private let connection: Connection
   private let origin: String
-  private let key: VerifierKey
-  private let since: Instant
+  /// Who has to have signed the next checkpoint, and from when on that key counts.
+  private var key: VerifierKey
+  private var since: Instant
+  /// What the installation key vouches for, by public key.
+  private let certified: [[UInt8]: LogKeyCertificate]
+  /// The key that the batch names as the next one, in hex; it signs from the batch behind it on.
+  private var successor: String?
   private var report: Report
   private var frontier = Frontier()
   private var lanes = Lanes()
@@ -66,6 +72,15 @@ package struct Verification {
   private var changes: ChangeWalk?
   private var reader: Reader?
   private var derivations: [Derivation] = []
+  /// What the record says was erased: rows, and the subjects whose keys must be gone.
+  private var erased: [NameKey: Erased] = [:]
+  private var erasedSubjects: Set<SubjectRef> = []
+
+  private struct Erased {
+    /// The entry that says so last.
+    var entry: Int64
+    var subjects: Set<SubjectRef>
+  }
 
   private typealias RowName = Work.RowName
   private struct Expected {
@@ -74,11 +89,12 @@ package struct Verification {
   }
 
   /// Verifies all tenants of a data directory. `installationKey` pins the signer; nil takes the directory's own `steward.vkey`.
-  /// `only` limits it to some tenants; with `inside` the keys are used too.
+  /// `chain` says which other keys of the installation counted; nil takes the directory's own `steward.chain`. `only` limits it to some tenants; with `inside` the keys are used too.
   package static func run(
-    dataDirectory: String, installationKey: String? = nil, only: Set<TenantID>? = nil, inside: Inside? = nil
+    dataDirectory: String, installationKey: String? = nil, chain: [UInt8]? = nil, only: Set<TenantID>? = nil,
+    inside: Inside? = nil
   ) throws -> [Report] {
-    let vkey = try installationKeyOf(dataDirectory, installationKey)
+    let vkey = try trust(in: dataDirectory, try installationKeyOf(dataDirectory, installationKey), chain)
     guard Installation.exists(at: dataDirectory) else {
       throw Problem(
         .unavailable, "There is no installation in this directory; name a Steward data directory with --data.")
@@ -127,6 +143,14 @@ package struct Verification {
       )
     }
     return vkey
+  }
+
+  private static func trust(in directory: String, _ key: VerifierKey, _ chain: [UInt8]?) throws -> InstallationTrust {
+    do {
+      return try InstallationTrust(pin: key, chain: try chain ?? readSmall(directory + "/steward.chain") ?? [])
+    } catch let error as LogError {
+      throw Problem(.unavailable, "The chain of installation keys does not lead to the pinned key: \(error).")
+    }
   }
 
   /// The key store, opened for reading.
@@ -180,19 +204,22 @@ package struct Verification {
   }
 
   private static func one(
-    _ row: [Value], _ place: DataPlace, _ vkey: VerifierKey, _ opening: Opening?
+    _ row: [Value], _ place: DataPlace, _ vkey: InstallationTrust, _ opening: Opening?
   ) throws -> Report {
     guard let id = row[0].text.flatMap({ TenantID($0) }), let slug = row[1].text, let origin = row[2].text else {
       throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
     }
-    let certificate: LogKeyCertificate
-    do { certificate = try LogKeyCertificate.open(row[3].bytes ?? [], installationKey: vkey) } catch {
-      return damaged(id, slug: slug, "the log's key is not certified by the installation key")
-    }
     do {
       return try place.tenant(id) { connection in
+        let notes = try LogCertificates(id, first: row[3].bytes ?? [], connection).items.map(\.note)
+        let all = notes.compactMap { try? vkey.open($0) }
+        // The first is the one that the control database names, whatever rows say.
+        guard let first = try? LogKeyCertificate.unidentified(row[3].bytes ?? []),
+          let certificate = all.first(where: { $0.key == first.key })
+        else { return damaged(id, slug: slug, "the log's key is not certified by the installation key") }
         var verification = Verification(
-          tenant: id, connection: connection, origin: origin, key: certificate.key, since: certificate.since,
+          tenant: id, connection: connection, origin: origin, first: certificate,
+          certified: Dictionary(all.map { ($0.key.publicKey, $0) }, uniquingKeysWith: { first, _ in first }),
           report: Report(tenant: id, slug: slug))
         if certificate.origin != origin { verification.find("the certificate is for another log") }
         if let opening { verification.use(opening) }
@@ -205,13 +232,15 @@ package struct Verification {
   }
 
   private init(
-    tenant: TenantID, connection: Connection, origin: String, key: VerifierKey, since: Instant, report: Report
+    tenant: TenantID, connection: Connection, origin: String, first: LogKeyCertificate,
+    certified: [[UInt8]: LogKeyCertificate], report: Report
   ) {
+    self.certified = certified
     self.tenant = tenant
     self.connection = connection
     self.origin = origin
-    self.key = key
-    self.since = since
+    key = first.key
+    since = first.since
     self.report = report
   }
 
@@ -236,12 +265,46 @@ package struct Verification {
   }
 
   private mutating func verify() throws {
+    try readErased()
     try verifyEntries()
     try verifyHead()
     try verifyFacets()
     try verifyRows()
+    try verifyDestroyed()
     try verifyDerived()
     try verifyGuards()
+  }
+
+  // MARK: What was erased
+
+  /// Whether these rows are what the log says is looked at with all others.
+  private mutating func readErased() throws {
+    guard try connection.hasTable(ErasedRow.table.name) else { return }
+    let rows = try connection.walk(
+      raw: "SELECT tbl, row_key, erased_subject, entry FROM \(ErasedRow.table.name) WHERE tenant = ?",
+      [.text(tenant.text)])
+    while let row = try rows.next() {
+      report.erased += 1
+      let place = names.key(kind: row.text(0), name: row.text(1))
+      let subject = SubjectRef(row.integer(2))
+      var known = erased[place] ?? Erased(entry: 0, subjects: [])
+      known.subjects.insert(subject)
+      known.entry = max(known.entry, row.integer(3))
+      erased[place] = known
+      erasedSubjects.insert(subject)
+    }
+  }
+
+  /// With the keys: what the record says was erased must have no key any more.
+  private mutating func verifyDestroyed() throws {
+    guard let reader, !erasedSubjects.isEmpty else { return }
+    guard let stones = try? reader.keys.tombstones() else { return find("the record of destroyed keys cannot be read") }
+    for subject in erasedSubjects.subtracting(stones.keys).sorted(by: { $0.number < $1.number }) {
+      let name = erased.first { $0.value.subjects.contains(subject) }.map { names.text(of: $0.key) }
+      find(
+        "the row was erased, but its key was not destroyed, or came back (subject \(subject.number))",
+        table: name?.kind, key: name?.name)
+    }
   }
 
   // MARK: The log
@@ -286,11 +349,15 @@ package struct Verification {
     case nil: find("the entry cannot be read", index: index)
     }
     try append(leaf)
-    if case .batch? = parsed { try verifyCheckpoint() }
+    if case .batch? = parsed {
+      try verifyCheckpoint()
+      changeKey()
+    }
   }
 
   private mutating func verifyEntry(_ entry: LeafEntry, _ index: Int64, _ row: RowCursor) throws {
     verifyTime(entry.time, index)
+    if entry.action == "key.rotate", let key = LogKeyring.key(ofObject: entry.object) { successor = key }
     facets.note(actor: entry.actor, action: entry.action, index: index)
     let object = names.key(ofObject: entry.object)
     let head = heads.updateValue((entry.ordinal, index), forKey: object)
@@ -324,7 +391,7 @@ package struct Verification {
     let after = row.digest(5)
     let image = row.isNull(6) ? nil : row.bytes(6)
     let isWhole =
-      row.isNull(4) == (before == nil) && row.isNull(5) == (after == nil) && row.isNull(6) == row.isNull(4)
+      row.isNull(4) == (before == nil) && row.isNull(5) == (after == nil) && (row.isNull(6) || before != nil)
     guard isWhole, let op = ChangeRecord.Operation(rawValue: row.text(3)) else {
       find("a change record cannot be read", table: name.table, key: name.key, index: index)
       return MerkleTree.emptyRoot
@@ -341,13 +408,23 @@ package struct Verification {
     }
     if let before {
       try lanes.remove(before)
-      if image.map({ Digest(sha256: $0) }) != before {
-        find("the before image is not the row as it was", table: name.table, key: name.key, index: index)
+      if let reason = fault(of: image, before, erased[place], index) {
+        find(reason, table: name.table, key: name.key, index: index)
       }
     }
     if let after { try lanes.add(after) }
     return MerkleTree.leafHash(
       ChangeRecord(table: name.table, key: name.key, op: op, before: before, after: after).encoded)
+  }
+
+  /// What is wrong with a before image: it may be missing only where the row was erased, and only then (docs/format.md §3.7).
+  private func fault(of image: [UInt8]?, _ before: Digest, _ erased: Erased?, _ index: Int64) -> String? {
+    guard let image else {
+      return index <= erased?.entry ?? -1 ? nil : "the before image is missing, and no erasure says why"
+    }
+    if Digest(sha256: image) != before { return "the before image is not the row as it was" }
+    guard let erased, let subject = ImageOfRow(image)?.subject, erased.subjects.contains(subject) else { return nil }
+    return "the before image lies there although the row was erased"
   }
 
   private mutating func verifyBatch(_ batch: LeafBatch, _ index: Int64, _ row: RowCursor) throws {
@@ -399,13 +476,33 @@ package struct Verification {
     let row = try connection.firstRow(
       raw: "SELECT note FROM log_checkpoint WHERE tenant = ? AND size = ?",
       [.text(tenant.text), .integer(frontier.size)])
-    guard let note = row?[0].bytes, let checkpoint = try? Checkpoint.open(note, key: key) else {
+    guard let note = row?[0].bytes, let checkpoint = opened(note) else {
       return find("there is no checkpoint signed by the log key for this batch", index: frontier.size - 1)
     }
     if checkpoint.origin != origin || checkpoint.size != frontier.size || checkpoint.root != frontier.root {
       find("the signed checkpoint is for another tree", index: frontier.size - 1)
     }
     report.checkpoint = checkpoint.text
+  }
+
+  /// Signed by the key that signs; or, where the batch names the next one, by that: after a restore there may be no old key any more.
+  private func opened(_ note: [UInt8]) -> Checkpoint? {
+    if let checkpoint = try? Checkpoint.open(note, key: key) { return checkpoint }
+    guard let next = successor.flatMap({ Hex.decode($0) }).flatMap({ certified[$0] }) else { return nil }
+    return try? Checkpoint.open(note, key: next.key)
+  }
+
+  /// From here on the key counts that the batch named, if it named one.
+  private mutating func changeKey() {
+    guard let named = successor else { return }
+    successor = nil
+    guard let next = Hex.decode(named).flatMap({ certified[$0] }), next.origin == origin else {
+      return find(
+        "the log's key was changed to one that the installation key does not certify", index: frontier.size - 1)
+    }
+    if next.since > lastTime { find("the log's next key is certified only from later on", index: frontier.size - 1) }
+    key = next.key
+    since = next.since
   }
 
   private mutating func verifyHead() throws {
@@ -481,7 +578,9 @@ package struct Verification {
       _ = try reader.open(row, table)
       report.opened += 1
     } catch is SubjectErased {
-      report.erased += 1
+      find(
+        "the row lies there although its key was destroyed; it goes when the tenant is opened", table: table.name,
+        key: row.key)
     } catch is KeyMissing {
       find("the key store has no key for the row", table: table.name, key: row.key)
     } catch {
@@ -535,6 +634,9 @@ package struct Verification {
       for verb in ["insert", "update", "delete"] where !triggers.contains("\(table)_guard_\(verb)") {
         find("a guard against writes past the ledger was removed (\(verb))", table: table)
       }
+    }
+    if try connection.hasTable(ErasedRow.table.name), !triggers.contains(JournalTables.nameOfImageGuard) {
+      find("a guard against taking before images away was removed", table: "log_change")
     }
     for table in try connection.tablesOpenToOtherTenants() where !Control.tables.contains(table) {
       find("the database no longer keeps the tenants' rows of this table apart", table: table)

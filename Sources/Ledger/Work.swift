@@ -30,7 +30,7 @@ package final class Work: Reader {
   struct Change {
     let name: RowName
     let before: Digest?
-    let image: [UInt8]?
+    var image: [UInt8]?
     var after: Digest?
 
     var record: ChangeRecord? {
@@ -46,11 +46,15 @@ package final class Work: Reader {
 
   /// Writes what earlier commands of the batch have for the journal.
   private let settleJournal: () throws -> Void
+  let gate: WorkGate
+  let shape: TenantShape
 
   init(
     tenant: TenantID, connection: Connection, keys: TenantKeys, now: Instant, actor: Actor, entry: Int64,
-    settleJournal: @escaping () throws -> Void = {}
+    gate: WorkGate = .always, shape: TenantShape = TenantShape(), settleJournal: @escaping () throws -> Void = {}
   ) {
+    self.gate = gate
+    self.shape = shape
     self.settleJournal = settleJournal
     self.now = now
     self.actor = actor
@@ -87,7 +91,8 @@ package final class Work: Reader {
   package func update(_ record: some Record) throws {
     let table = type(of: record).table
     guard let before = try storedRow(table, record.key) else { throw Problem.notFound }
-    let row = try seal(record, table, subject: before.subject)
+    let row: StoredRow
+    do { row = try seal(record, table, subject: before.subject) } catch is SubjectErased { throw Problem.notFound }
     try connection.run(raw: table.statements.update, Array(row.values.dropFirst(2)) + row.values.prefix(2))
     try note(table, key: row.key, before: before, after: row)
   }
@@ -127,6 +132,25 @@ package final class Work: Reader {
     let disclosure = CommittedFact(entry: entry, position: commitments.count, fact: canonical, salt: salt)
     commitments.append(Digest(sha256: salt, canonical))
     try insert(disclosure, subject: subject)
+  }
+
+  // MARK: Erasing
+
+  /// Deletes a row and keeps no image of it, also none of what this command did to it before.
+  func deleteWithoutImage(_ row: StoredRow, _ table: Table) throws {
+    try connection.run(raw: table.statements.delete, [.text(tenant.text), .text(row.key)])
+    try note(table, key: row.key, before: row, after: nil)
+    if let position = positions[RowName(table: table.name, key: row.key)] { changes[position].image = nil }
+  }
+
+  /// Drops the images that this command itself has of rows under these subjects; answers which rows.
+  func dropImages(under subjects: Set<SubjectRef>) -> [ErasedImage] {
+    changes.indices.compactMap { position in
+      let change = changes[position]
+      guard let image = change.image.flatMap(ImageOfRow.init), subjects.contains(image.subject) else { return nil }
+      changes[position].image = nil
+      return ErasedImage(row: RowRef(table: change.name.table, id: change.name.key), image: image, place: nil)
+    }
   }
 
   // MARK: Inside

@@ -17,6 +17,8 @@ package final class SQLiteDatabase: TenantDatabase {
   private final class Gate: @unchecked Sendable {
     // Confined to the writer's serial queue, which GRDB guarantees for functions of that connection.
     var isOpen = false
+    /// Whether before images may be taken out of the journal.
+    var isErasing = false
   }
 
   /// Opens or creates the file. Throws if the file system does not give `synchronous=FULL` in WAL mode.
@@ -81,7 +83,7 @@ package final class SQLiteDatabase: TenantDatabase {
   }
 
   private static func prepareWriter(_ db: Database, _ gate: Gate) throws {
-    try addGuardFunction(db, gate)
+    try addGuardFunctions(db, gate)
     // GRDB sets NORMAL when it turns WAL on, whatever prepareDatabase said: set it here and read it back.
     try db.execute(sql: "PRAGMA synchronous = FULL; PRAGMA secure_delete = ON")
     let synchronous = try Int.fetchOne(db, sql: "PRAGMA synchronous")
@@ -93,13 +95,24 @@ package final class SQLiteDatabase: TenantDatabase {
   }
 
   /// As GRDB adds functions, but without its values: every statement that writes asks.
-  private static func addGuardFunction(_ db: Database, _ gate: Gate) throws {
+  private static func addGuardFunctions(_ db: Database, _ gate: Gate) throws {
+    try add("steward_work", db, gate) { context, _, _ in
+      let gate = sqlite3_user_data(context).map { Unmanaged<Gate>.fromOpaque($0).takeUnretainedValue() }
+      sqlite3_result_int(context, gate?.isOpen == true ? 1 : 0)
+    }
+    try add("steward_erase", db, gate) { context, _, _ in
+      let gate = sqlite3_user_data(context).map { Unmanaged<Gate>.fromOpaque($0).takeUnretainedValue() }
+      sqlite3_result_int(context, gate?.isErasing == true ? 1 : 0)
+    }
+  }
+
+  private static func add(
+    _ name: String, _ db: Database, _ gate: Gate,
+    _ body: @convention(c) (OpaquePointer?, Int32, UnsafeMutablePointer<OpaquePointer?>?) -> Void
+  ) throws {
     let code = sqlite3_create_function_v2(
-      db.sqliteConnection, "steward_work", 0, SQLITE_UTF8, Unmanaged.passRetained(gate).toOpaque(),
-      { context, _, _ in
-        let gate = sqlite3_user_data(context).map { Unmanaged<Gate>.fromOpaque($0).takeUnretainedValue() }
-        sqlite3_result_int(context, gate?.isOpen == true ? 1 : 0)
-      }, nil, nil, { gate in if let gate { Unmanaged<Gate>.fromOpaque(gate).release() } })
+      db.sqliteConnection, name, 0, SQLITE_UTF8, Unmanaged.passRetained(gate).toOpaque(), body, nil, nil,
+      { gate in if let gate { Unmanaged<Gate>.fromOpaque(gate).release() } })
     guard code == SQLITE_OK else { throw StorageError(code: code, message: "the guards' function cannot be added") }
   }
 
@@ -124,7 +137,7 @@ package final class SQLiteDatabase: TenantDatabase {
   /// Runs `body` on the writer's thread without blocking the caller; `body` begins and ends its own transactions.
   package func onWriter(_ body: @escaping @Sendable (WriterAccess) -> Void) {
     pool.asyncWriteWithoutTransaction { [gate] db in
-      let gate = WorkGate { gate.isOpen = $0 }
+      let gate = WorkGate(set: { gate.isOpen = $0 }, setErasing: { gate.isErasing = $0 })
       body(WriterAccess(connection: Connection(SQLiteSession(db)), gate: gate))
     }
   }
@@ -133,7 +146,8 @@ package final class SQLiteDatabase: TenantDatabase {
   package func onWriterBlocking<T>(_ body: (Connection, WorkGate) throws -> T) throws -> T {
     guard !hasFailed else { throw StorageError.afterFailure }
     return try pool.writeWithoutTransaction { [gate] db in
-      do { return try body(Connection(SQLiteSession(db)), WorkGate { gate.isOpen = $0 }) } catch {
+      let gate = WorkGate(set: { gate.isOpen = $0 }, setErasing: { gate.isErasing = $0 })
+      do { return try body(Connection(SQLiteSession(db)), gate) } catch {
         if let error = error as? StorageError, error.isInputOutput { declareFailed() }
         try? db.rollback()
         throw error
@@ -154,6 +168,13 @@ package final class SQLiteDatabase: TenantDatabase {
           with: Result { try StorageError.translating { try body(Connection(SQLiteSession(try result.get()))) } })
       }
     }
+  }
+
+  /// Copies what the log holds into the file and cuts the log to nothing, so that what was deleted lies in neither. Waits for whoever reads an
+  /// older state, and throws if that takes too long.
+  package func scrub() throws {
+    guard !hasFailed else { throw StorageError.afterFailure }
+    try Self.noting(disk) { try pool.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) } }
   }
 
   /// Empties the caches and closes the connections for reading, without waiting; both come again with the next use.
@@ -200,10 +221,27 @@ package final class SQLiteDatabase: TenantDatabase {
 /// Opens and shuts the guards of a writer. Only `Ledger` has a use for it.
 package struct WorkGate: Sendable {
   private let set: @Sendable (Bool) -> Void
-  init(_ set: @escaping @Sendable (Bool) -> Void) { self.set = set }
+  private let setErasing: @Sendable (Bool) -> Void
+
+  init(set: @escaping @Sendable (Bool) -> Void, setErasing: @escaping @Sendable (Bool) -> Void) {
+    self.set = set
+    self.setErasing = setErasing
+  }
 
   /// Where the transaction itself opens the guards.
-  static let always = WorkGate { _ in }
+  package static let always = WorkGate(set: { _ in }, setErasing: { _ in })
+
+  /// While `body` runs before images may be taken out of the journal.
+  package func whileErasing<T>(_ connection: Connection, _ body: () throws -> T) throws -> T {
+    setErasing(true)
+    defer { setErasing(false) }
+    guard connection.dialect == .postgres else { return try body() }
+    // Ends with the transaction in any case.
+    try connection.run(raw: "SELECT set_config('steward.erase', 'on', true)")
+    let value = try body()
+    try connection.run(raw: "SELECT set_config('steward.erase', 'off', true)")
+    return value
+  }
 
   package func whileOpen<T>(_ body: () throws -> T) rethrows -> T {
     set(true)

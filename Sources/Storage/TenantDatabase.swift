@@ -16,6 +16,8 @@ package protocol TenantDatabase: Sendable {
   /// Whether the disk failed under a write: then nothing may be written through this handle, since nobody knows what is durable.
   var hasFailed: Bool { get }
   func declareFailed()
+  /// Takes what was deleted off the disk, as far as this side can. Blocks; not for the writer's thread.
+  func scrub() throws
   /// Gives back what is held beyond the data itself, without waiting.
   func releaseMemory()
   func close()
@@ -23,6 +25,7 @@ package protocol TenantDatabase: Sendable {
 
 extension TenantDatabase {
   package func releaseMemory() {}
+  package func scrub() throws {}
 }
 
 /// What a writer has in its hands.

@@ -103,7 +103,12 @@ final class Bench: Sendable {
     let database = try SQLiteDatabase(path: data + "/tenants/\(tenant).db")
     defer { database.close() }
     try database.onWriterBlocking { connection, gate in
+      let guards = try connection.rows(
+        raw: "SELECT sql FROM sqlite_schema WHERE name = ?", [.text(JournalTables.nameOfImageGuard)])
+      try connection.run(raw: "DROP TRIGGER IF EXISTS \(JournalTables.nameOfImageGuard)")
       try gate.whileOpen { for statement in statements { try connection.run(raw: statement) } }
+      // Unless the table itself was taken away.
+      for text in guards.compactMap(\.[0].text) { try? connection.run(raw: text) }
     }
   }
 }

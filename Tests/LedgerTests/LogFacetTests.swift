@@ -143,7 +143,8 @@ struct LogFacetTests {
       #expect(try reader.entries(rare).map(\.index) == plain(rare, reader))
       #expect(try reader.find(TableVersion.self, TableVersion.table.name)?.version == TableVersion.withFacets)
       guard reader.connection.dialect == .sqlite else { return }
-      let indexes = try reader.rows("SELECT name FROM sqlite_schema WHERE type = 'index'").map { $0[0].text }
+      let indexes = try reader.rows("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'log_entry'")
+        .map { $0[0].text }
       #expect(indexes == ["log_entry_by_object"])
     }
     await ledger.close()

@@ -1,0 +1,179 @@
+import Custody
+import Dispatch
+import Kernel
+import Storage
+import Synchronization
+
+extension Ledger {
+  /// How long after the last copy of a key ended another server may still use it, and a margin (docs/format.md §5.6).
+  private static let leaseSeconds = 25
+
+  /// Destroys the keys of erased subjects at every place, and drops what this process holds of them. To be repeated until it is complete.
+  package func destroyKeys(
+    of tenant: TenantID, _ subjects: [SubjectRef], erasure: String
+  ) async throws -> KeyDestruction {
+    let keys = try await using(tenant) { $0.keys }
+    let now = clock.now
+    let destruction = try await onThread { try keys.destroy(subjects, erasure: erasure, now: now) }
+    dropViews(of: tenant)
+    return destruction
+  }
+
+  /// When no server can use a key any more whose last copy ended at `end`.
+  package func earliestFinal(after end: Instant) -> Instant {
+    isShared ? end.adding(seconds: Ledger.leaseSeconds) : end
+  }
+
+  /// For calls that wait for a disk or another server.
+  func onThread<T: Sendable>(_ body: @escaping @Sendable () throws -> T) async throws -> T {
+    try await withCheckedThrowingContinuation { continuation in
+      DispatchQueue.global().async {
+        continuation.resume(with: Result { do { return try body() } catch { throw DiskProblem.explain(error) } })
+      }
+    }
+  }
+
+  // MARK: Off the disk
+
+  /// Takes what was erased off the disk as far as this program can: the write-ahead log, and the files of erased rows wherever they lie. To be
+  /// repeated if it throws.
+  package func scrub(_ tenant: TenantID) async throws { try await using(tenant) { try await scrub($0) } }
+
+  func scrub(_ ledger: TenantLedger) async throws {
+    let tenant = ledger.tenant
+    let named = try await ledger.database.read { connection in
+      try connection.rows(
+        raw: "SELECT file FROM \(ErasedRow.table.name) WHERE tenant = ? AND file IS NOT NULL", [.text(tenant.text)])
+    }
+    let erased = Set(named.flatMap { ($0[0].text ?? "").split(separator: " ").compactMap { FileID(String($0)) } })
+    if !erased.isEmpty {
+      for file in try await files.list(tenant) where erased.contains(file.id) {
+        try await files.remove(tenant, file.id)
+      }
+    }
+    try await onThread { try ledger.database.scrub() }
+  }
+
+  // MARK: Tenants
+
+  /// Destroys every key of a tenant at every place, and then its data; where other servers work on it, that is left to `removeTenant` at
+  /// `earliestFinal`. To be repeated until it is complete. What remains is what the installation's own log says, which is the caller's to write.
+  ///
+  /// Throws `Problem.conflict` while anything of the tenant is under legal hold.
+  package func eraseTenant(_ tenant: TenantID, erasure: String) async throws -> KeyDestruction {
+    let (store, now) = (installation.keyStore, clock.now)
+    if try await onThread({ try !store.isEnded(tenant) }) { try await refuseHeld(tenant) }
+    let destruction = try await onThread { try store.endTenant(tenant, erasure: erasure, now: now) }
+    await forget(tenant)
+    if !isShared { try await removeTenant(tenant) }
+    return destruction
+  }
+
+  /// Removes what is left of a tenant whose keys are gone: files, rows, its name. May be repeated.
+  package func removeTenant(_ tenant: TenantID) async throws {
+    let installation = installation
+    guard try installation.keyStore.isEnded(tenant) else {
+      throw Problem(.conflict, "A tenant's keys are destroyed before its data is removed.")
+    }
+    for file in try await files.list(tenant) { try await files.remove(tenant, file.id) }
+    try await onThread { try installation.removeTenant(tenant) }
+    known.withLock { $0.remove(tenant) }
+  }
+
+  private func refuseHeld(_ tenant: TenantID) async throws {
+    guard try await !read(tenant, { try $0.fetch(LegalHold.self, "LIMIT 1") }).isEmpty else { return }
+    throw Problem(.conflict, "Something of this organisation is under legal hold: an owner has to lift it first.")
+  }
+
+  /// Nothing of it stays in memory, and it is not opened again.
+  private func forget(_ tenant: TenantID) async { await opened.end(tenant) }
+
+  // MARK: Data that is older than its keys
+
+  /// Erases again what lies there although its keys were destroyed: the data came back from a backup, or is an old copy. Before anything of
+  /// the tenant is read.
+  func reapplyErasures(_ ledger: TenantLedger) async throws {
+    let stones = try ledger.keys.tombstones()
+    guard !stones.isEmpty else { return }
+    let (tenant, shape) = (ledger.tenant, TenantShape(tables: tables, derivations: derivations))
+    let left = try await ledger.database.read { connection in
+      let known = try connection.rows(
+        raw: "SELECT DISTINCT erased_subject FROM \(ErasedRow.table.name) WHERE tenant = ?", [.text(tenant.text)])
+      let subjects = Set(stones.keys).subtracting(known.compactMap { $0[0].integer.map { SubjectRef($0) } })
+      let reader = Reader(tenant: tenant, connection: connection, keys: ledger.keys)
+      let live = try reader.live(under: subjects, in: shape.primary).map(\.subject)
+      return Set(live).union(try reader.images(under: subjects).map(\.image.subject))
+    }
+    guard !left.isEmpty else { return }
+    var isWhole = true
+    let ordered = left.sorted { $0.number < $1.number }
+    for start in stride(from: 0, to: ordered.count, by: Ledger.subjectsAtOnce) {
+      let some = Set(ordered[start..<min(start + Ledger.subjectsAtOnce, ordered.count)])
+      if try await !reapply(some, stones, ledger) { isWhole = false }
+    }
+    if !isWhole, Set(tables.values.filter { $0.kind == .derived }.map(\.name)) == Set(derivations.map(\.table.name)) {
+      _ = try await rebuildDerived(ledger)
+    }
+    try await scrub(ledger)
+  }
+
+  private static let subjectsAtOnce = 200
+
+  private func reapply(
+    _ subjects: Set<SubjectRef>, _ stones: [SubjectRef: Tombstone], _ ledger: TenantLedger
+  ) async throws -> Bool {
+    let act = Act("erasure.reapply", on: ObjectRef("erasure", "reapply"), by: .system("erasure"))
+    return try await ledger.write(act) { work in
+      let remains = Work.Remains(
+        subjects: subjects, live: try work.live(under: subjects, in: work.shape.primary),
+        images: try work.images(under: subjects))
+      return try work.end(remains) { stones[$0]?.erasure ?? "" }
+    }
+  }
+
+  // MARK: Other servers
+
+  /// How often this process looks whether keys in its memory were destroyed by another.
+  private static let tending = Duration.seconds(5)
+
+  /// Until the ledger is gone; only where there are other servers.
+  func tendKeys() -> Task<Void, Never>? {
+    guard isShared else { return nil }
+    return Task { [weak self] in
+      while !Task.isCancelled {
+        try? await Task.sleep(for: Ledger.tending)
+        await self?.tendKeysOnce()
+      }
+    }
+  }
+
+  func tendKeysOnce() async {
+    for id in opened.all {
+      var held: (keys: TenantKeys, hasViews: Bool)?
+      opened.ifOpen(id) { held = ($0.keys, $0.views.withLock { !$0.isEmpty }) }
+      guard let held else { continue }
+      let mustDrop = try? await onThread { held.hasViews ? try held.keys.renew() : held.keys.tend() }
+      // A store that cannot be asked may have lost the keys of what is shown here.
+      if mustDrop ?? true { dropViews(of: id) }
+    }
+  }
+}
+
+extension TenantLedger {
+  /// A command of this program's own, before the tenant is open for others.
+  func write<T: Sendable>(_ act: Act, _ body: @escaping @Sendable (Work) throws -> T) async throws -> T {
+    let result = Mutex<T?>(nil)
+    _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
+      enqueue(
+        Pending(
+          kind: .act(
+            act,
+            { work in
+              let value = try body(work)
+              result.withLock { $0 = value }
+            }), finish: { continuation.resume(with: $0) }))
+    }
+    guard let value = result.withLock({ $0 }) else { throw Problem(.internal, "The write was made without a value.") }
+    return value
+  }
+}
