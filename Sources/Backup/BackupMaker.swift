@@ -3,6 +3,7 @@ import Dispatch
 import Kernel
 import Ledger
 import Storage
+import TransparencyLog
 
 /// How backups are made and kept.
 package struct BackupPolicy: Sendable, Equatable {
@@ -78,7 +79,7 @@ package struct BackupMaker: Sendable {
     let shelf = try Shelf(place)
     // By the key and not by the name alone: whoever can write to the place can write any name, and what is over its time is removed by
     // what the manifests say.
-    guard shelf.entries.allSatisfy({ $0.manifest.verifier == installation.verifier }) else {
+    guard shelf.entries.allSatisfy({ installation.trust.accepts($0.manifest.verifier, at: $0.manifest.made) }) else {
       throw Problem(.conflict, "This place holds the backups of another installation; name another one.")
     }
     try place.delete(shelf.unfinished)

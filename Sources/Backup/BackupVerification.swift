@@ -27,11 +27,16 @@ package struct BackupVerification {
 
   private let place: any BackupPlace
   private let pinned: VerifierKey?
+  private let chain: [UInt8]
   private let keyring: BackupKeyring?
   private var report = Report()
 
-  package init(_ place: any BackupPlace, pinned: VerifierKey? = nil, keyring: BackupKeyring? = nil) {
+  /// `chain` is the installation's `steward.chain`, where its key changed.
+  package init(
+    _ place: any BackupPlace, pinned: VerifierKey? = nil, chain: [UInt8] = [], keyring: BackupKeyring? = nil
+  ) {
     self.place = place
+    self.chain = chain
     self.pinned = pinned
     self.keyring = keyring
   }
@@ -49,9 +54,10 @@ package struct BackupVerification {
     report.backups = shelf.entries.map(\.manifest)
     for damaged in shelf.damaged { find(damaged.reason, damaged.id) }
     for stray in shelf.strays { find("\(stray) does not belong there", nil) }
-    for reason in SignerCheck(pinned).reasons(shelf) { find(reason, nil) }
+    let signers = try SignerCheck(pinned, chain: chain, shelf)
+    for reason in signers.reasons(shelf) { find(reason, nil) }
     verifyNumbers(shelf)
-    try verifyChains(shelf, only: only)
+    try verifyChains(shelf, signers, only: only)
     return report
   }
 
@@ -70,7 +76,7 @@ package struct BackupVerification {
     }
   }
 
-  private mutating func verifyChains(_ shelf: Shelf, only: BackupID?) throws {
+  private mutating func verifyChains(_ shelf: Shelf, _ signers: SignerCheck, only: BackupID?) throws {
     if let only, shelf.entry(only) == nil {
       throw Problem(.unavailable, "There is no good backup of this name; see `steward backup list`.")
     }
@@ -82,7 +88,7 @@ package struct BackupVerification {
         do {
           _ = try shelf.chain(to: entry)
           guard isWhole else { throw Damage("it continues a damaged backup") }
-          try verify(entry, &state)
+          try verify(entry, signers, &state)
         } catch let damage as Damage {
           isWhole = false
           find(damage.reason, entry.id)
@@ -92,7 +98,7 @@ package struct BackupVerification {
     }
   }
 
-  private mutating func verify(_ entry: Shelf.Entry, _ state: inout ChainState) throws {
+  private mutating func verify(_ entry: Shelf.Entry, _ signers: SignerCheck, _ state: inout ChainState) throws {
     let source = try PartSource(place, entry)
     let known = Set(source.index.lines.map(\.item) + [.index, .manifest])
     for item in entry.sizes.keys where !known.contains(item) {
@@ -105,7 +111,8 @@ package struct BackupVerification {
     }
     let key = try source.key(keyring)
     let contents = try source.contents(key: key)
-    var check = ContentCheck(contents, verifier: entry.manifest.verifier, isBase: entry.manifest.isBase, state)
+    let trust = signers.trust ?? InstallationTrust(pin: entry.manifest.verifier)
+    var check = ContentCheck(contents, trust: trust, isBase: entry.manifest.isBase, state)
     for line in source.index.lines.dropLast() {
       try PartRecord.each(in: try source.open(line, key: key)) { try check.take($0) }
     }
@@ -115,16 +122,32 @@ package struct BackupVerification {
   }
 }
 
-/// All manifests are of one installation and one signer, and that is the pinned one.
+/// All manifests are of one installation, each signed by the key that was its own at the time, and one of these is the pinned one.
 struct SignerCheck {
-  private let pinned: VerifierKey?
-  init(_ pinned: VerifierKey?) { self.pinned = pinned }
+  private let isPinned: Bool
+  /// Nil if there is nothing to trust: no good manifest and no pin.
+  let trust: InstallationTrust?
+
+  /// Throws `Problem` for a chain that does not lead to the pinned key, or to the key of the newest backup.
+  init(_ pinned: VerifierKey?, chain: [UInt8], _ shelf: Shelf) throws {
+    isPinned = pinned != nil
+    guard let key = pinned ?? shelf.entries.last?.manifest.verifier else {
+      trust = nil
+      return
+    }
+    do { trust = try InstallationTrust(pin: key, chain: chain) } catch {
+      throw Problem(.unavailable, "The chain of installation keys is not that of these backups: \(error).")
+    }
+  }
 
   func reasons(_ shelf: Shelf) -> [String] {
-    let signers = Set(shelf.entries.map(\.manifest.verifier))
+    guard let trust else { return [] }
+    let strangers = shelf.entries.filter { !trust.accepts($0.manifest.verifier, at: $0.manifest.made) }
     var reasons: [String] = []
-    if signers.count > 1 { reasons.append("the backups are signed by different installations") }
-    if let pinned, signers.contains(where: { $0 != pinned }) {
+    if Set(shelf.entries.map(\.manifest.verifier)).count > 1, !strangers.isEmpty {
+      reasons.append("the backups are signed by different installations, or by keys that had ended")
+    }
+    if isPinned, !strangers.isEmpty {
       reasons.append("the backups are not signed by the installation that was named")
     }
     return reasons

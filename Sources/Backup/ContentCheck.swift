@@ -10,6 +10,8 @@ struct ChainState {
     var lanes = Lanes()
     /// State commitment of the last batch entry.
     var commitment: Digest?
+    /// Certificates of the log's keys, by number, where its key was changed.
+    var certificates: [String: [UInt8]] = [:]
   }
   var tenants: [TenantID: Tenant] = [:]
 }
@@ -17,7 +19,7 @@ struct ChainState {
 /// Follows the records of one backup and compares each tenant's log root and state commitment with what was signed.
 struct ContentCheck {
   private let contents: Contents
-  private let verifier: VerifierKey
+  private let trust: InstallationTrust
   private let isBase: Bool
   private let certificates: [TenantID: [UInt8]]
   private let wanted: [TenantID: Contents.Tenant]
@@ -57,9 +59,9 @@ struct ContentCheck {
     }
   }
 
-  init(_ contents: Contents, verifier: VerifierKey, isBase: Bool, _ state: ChainState) {
+  init(_ contents: Contents, trust: InstallationTrust, isBase: Bool, _ state: ChainState) {
     self.contents = contents
-    self.verifier = verifier
+    self.trust = trust
     self.isBase = isBase
     self.state = isBase ? ChainState() : state
     wanted = Dictionary(contents.tenants.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -137,6 +139,9 @@ struct ContentCheck {
       guard isBase || before.keys.contains(RowName(table: shape.name, key: stored.key)) else {
         throw Damage("a row changed without a change record")
       }
+      if shape.name == LogKeyRecord.table.name {
+        current.certificates[stored.key] = shape.value("certificate", values).bytes
+      }
       try current.lanes.add(Digest(sha256: stored.canonical(primary)))
     }
   }
@@ -167,9 +172,14 @@ struct ContentCheck {
   private func compare(_ reached: ChainState.Tenant, with tenant: Contents.Tenant) throws {
     guard reached.frontier.size == tenant.size else { throw Damage("a tenant's log has another size than was signed") }
     guard tenant.size > 0 else { return }
-    guard let certificate = try? LogKeyCertificate.open(certificates[tenant.id] ?? [], installationKey: verifier),
-      let note = tenant.checkpoint, let checkpoint = try? Checkpoint.open(note, key: certificate.key)
-    else { throw Damage("a tenant's checkpoint is not signed by its log key") }
+    // Which of them had to sign is told by the whole log; a restore looks at that.
+    let certified = (Array(reached.certificates.values) + [certificates[tenant.id] ?? []]).compactMap {
+      try? trust.open($0)
+    }
+    let opened = tenant.checkpoint.flatMap { note in
+      certified.lazy.compactMap { try? Checkpoint.open(note, key: $0.key) }.first
+    }
+    guard let checkpoint = opened else { throw Damage("a tenant's checkpoint is not signed by its log key") }
     guard checkpoint.size == tenant.size, checkpoint.root == reached.frontier.root else {
       throw Damage("a tenant's log has another root than the one that was signed")
     }

@@ -122,6 +122,7 @@ package struct Relocation: Sendable {
     if isNew { try makeRoom() } else { try refuseAnother(installation.id) }
     let control = try TableDump.control(installation.place)
     if isNew {
+      if !installation.chain.isEmpty { try DurableFile.write(installation.chain, to: directory + "/steward.chain") }
       try DurableFile.write(Array((installation.verifierKey + "\n").utf8), to: directory + "/steward.vkey")
     }
     let rows: any RelocatedRows
@@ -359,7 +360,7 @@ package struct Relocation: Sendable {
     } else {
       throw Problem(.internal, "The target's control database was not closed; begin again.")
     }
-    for name in ["files", "tenants", "database", "control.db", "steward.vkey"] {
+    for name in ["files", "tenants", "database", "control.db", "steward.chain", "steward.vkey"] {
       let (from, to) = ("\(directory)/\(name)", "\(target.directory)/\(name)")
       guard access(from, F_OK) == 0 else { continue }
       // What it makes whole must be durable before it is.

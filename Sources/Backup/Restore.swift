@@ -83,11 +83,13 @@ package struct Restore: Sendable {
       members.append(Member(source: source, key: key, contents: try source.contents(key: key)))
     }
     guard let last = members.last?.contents else { throw Damage("there is nothing in it") }
-    let wanted = try tenants(last, slug)
+    let store = try keyStore()
+    // One that was erased since has no keys, and does not come back.
+    let wanted = try tenants(last, slug).filter { try !store.isEnded($0) }
     try ControlDatabase(last.limited(to: Set(wanted))).write(to: staging)
     try DurableFile.write(Array("\(entry.manifest.verifier)\n".utf8), to: staging + "/steward.vkey")
     for member in members { try load(member, schemas(last), Set(wanted), verifier: entry.manifest.verifier) }
-    return try verified(last, wanted, entry.manifest)
+    return try verified(last, wanted, entry.manifest, chain: try keyStore().installationChain())
   }
 
   private struct Member {
@@ -122,7 +124,11 @@ package struct Restore: Sendable {
     do { seed = try store.installationSeed(id: manifest.installation) } catch {
       throw Problem(.forbidden, "These keys are of another installation than the backup; name the right ones.")
     }
-    guard try NoteSigner(name: "steward/\(manifest.installation)", seed: seed).verifierKey == manifest.verifier else {
+    let today = try NoteSigner(name: "steward/\(manifest.installation)", seed: seed).verifierKey
+    guard
+      let trust = try? InstallationTrust(pin: manifest.verifier, chain: try store.installationChain()),
+      trust.newest == today, trust.accepts(manifest.verifier, at: manifest.made)
+    else {
       throw Damage("it is not signed by the installation that the keys belong to")
     }
     return store.backupKeyring
@@ -188,8 +194,10 @@ package struct Restore: Sendable {
   // MARK: Verifying
 
   /// Ends only if every row, entry and signature is intact and every log stands where the backup says it stood.
-  private func verified(_ contents: Contents, _ wanted: [TenantID], _ manifest: Manifest) throws -> Plan {
-    let reports = try Verification.run(dataDirectory: staging, installationKey: manifest.verifier.description)
+  private func verified(_ contents: Contents, _ wanted: [TenantID], _ manifest: Manifest, chain: [UInt8]) throws -> Plan
+  {
+    let reports = try Verification.run(
+      dataDirectory: staging, installationKey: manifest.verifier.description, chain: chain)
     let slugs = contents.columnByTenant("slug").compactMapValues(\.text)
     var tenants: [Report.Tenant] = []
     for tenant in contents.tenants where wanted.contains(tenant.id) {
@@ -244,7 +252,7 @@ package struct Restore: Sendable {
     try DurableFile.makeDirectory(target)
     let names = try DirectoryPlace.names(in: target)
     let isOurs = names.contains("restoring") && !names.contains("control.db")
-    let left = Set(names).subtracting(isOurs ? ["restoring", "tenants", "files", "steward.vkey"] : [])
+    let left = Set(names).subtracting(isOurs ? ["restoring", "tenants", "files", "steward.chain", "steward.vkey"] : [])
     guard left.isEmpty else {
       throw Problem(.unavailable, "The directory is not empty; name a new one with --data.", detail: left.first)
     }
@@ -260,8 +268,10 @@ package struct Restore: Sendable {
       throw Problem(.internal, "The restored control database was not closed; begin again.")
     }
     for name in ["control.db-wal", "control.db-shm"] { unlink("\(staging)/\(name)") }
-    for name in ["files", "tenants", "steward.vkey", "control.db"] {
+    for name in ["files", "tenants", "steward.chain", "steward.vkey", "control.db"] {
       let (from, to) = ("\(staging)/\(name)", "\(target)/\(name)")
+      // Only where the installation key was ever changed.
+      if name == "steward.chain", access(from, F_OK) != 0 { continue }
       // What it makes whole must be durable before it is.
       if name == "control.db" { try DurableFile.syncDirectory(of: to) }
       guard rename(from, to) == 0 else {

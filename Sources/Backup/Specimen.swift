@@ -31,9 +31,11 @@ package struct PlaceOverview: Sendable {
 
 extension BackupVerification {
   /// Whether a place is good with a key. False too if the key opens nothing.
-  package static func isGood(_ place: any BackupPlace, pinned: String, keyring: BackupKeyring) -> Bool {
+  package static func isGood(
+    _ place: any BackupPlace, pinned: String, chain: [UInt8] = [], keyring: BackupKeyring
+  ) -> Bool {
     guard let pinned = try? VerifierKey(parsing: pinned) else { return false }
-    var verification = BackupVerification(place, pinned: pinned, keyring: keyring)
+    var verification = BackupVerification(place, pinned: pinned, chain: chain, keyring: keyring)
     return (try? verification.run())?.isGood ?? false
   }
 }

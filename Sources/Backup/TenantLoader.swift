@@ -128,7 +128,10 @@ final class TenantLoader {
     try flush()
     try database.onWriterBlocking { [tenant] connection, gate in
       try connection.begin()
-      try gate.whileOpen { try StoredTables.complete(tenant, connection) }
+      try gate.whileOpen {
+        try StoredTables.complete(tenant, connection)
+        try ErasedImages.remove(tenant, connection, gate)
+      }
       try connection.commit()
     }
     database.close()
