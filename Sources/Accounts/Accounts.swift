@@ -110,6 +110,23 @@ package final class Accounts: PeopleDirectory {
     }
   }
 
+  package func confirm(_ principal: Principal, password: String) async throws {
+    _ = try await verified(principal, password, field: "password")
+  }
+
+  /// The stored hash of the password that this is; throws `invalid` for another, and slows down whoever guesses.
+  private func verified(_ principal: Principal, _ password: String, field: String) async throws -> String {
+    try personThrottle.attempt(principal.person.text, now: clock.now)
+    let stored = try await ledger.read(principal.tenant) { try $0.find(PasswordRecord.self, principal.person) }
+    let encoded = stored?.hash ?? PasswordHash.ofNobody
+    let isShort = password.utf8.count <= PasswordRule.maximumLength
+    guard try await hashing.run({ isShort && PasswordHash.verify(password, against: encoded) }) else {
+      throw Problem.invalid(field, "This is not your present password.")
+    }
+    personThrottle.succeed(principal.person.text)
+    return encoded
+  }
+
   static func store(hash: String, for person: PersonID, in work: Work) throws {
     let record = PasswordRecord(person: person, hash: hash, changedAt: work.now)
     if try work.find(PasswordRecord.self, person) == nil {
@@ -121,16 +138,8 @@ package final class Accounts: PeopleDirectory {
 
   /// Replaces the password of someone who knows the present one; every other session ends.
   func changePassword(_ principal: Principal, from current: String, to new: String) async throws -> Receipt {
-    let now = clock.now
     try PasswordRule.check(new, field: "new_password")
-    try personThrottle.attempt(principal.person.text, now: now)
-    let stored = try await ledger.read(principal.tenant) { try $0.find(PasswordRecord.self, principal.person) }
-    let encoded = stored?.hash ?? PasswordHash.ofNobody
-    let isShort = current.utf8.count <= PasswordRule.maximumLength
-    guard try await hashing.run({ isShort && PasswordHash.verify(current, against: encoded) }) else {
-      throw Problem.invalid("current_password", "This is not your present password.")
-    }
-    personThrottle.succeed(principal.person.text)
+    let encoded = try await verified(principal, current, field: "current_password")
     let hash = try await hashing.run { try PasswordHash.make(new) }
     let kept: SessionID? = if case .session(let id) = principal.credential { id } else { nil }
     let act = Act("password.change", on: ObjectRef("person", principal.person), by: principal.actor)

@@ -31,7 +31,11 @@ package struct AccountsModule: Module {
       exit: DataExit(
         exporter: "GET /v1/people lists every person with roles and state.",
         eraser: "Disabling ends credentials; erasing destroys the subject key of the person's rows."),
-      jobs: [CredentialSweep.kind])
+      eraser: Eraser(
+        Dictionary(
+          uniqueKeysWithValues: AccountsSchema.tables.filter { $0.kind == .primary }.map {
+            ($0.name, .stays(because: "An account is ended by disabling it; what it did stands under its id."))
+          })), jobs: [CredentialSweep.kind])
   }
 
   package var routes: [Route] {

@@ -10,7 +10,7 @@ enum AuditAPI {
     let filter = try AuditFilter(request.query)
     let page = try await AuditStore.page(filter, request)
     let names = try await ActorNames(page.entries, request)
-    return try request.list(items: page.entries.map { json($0, names) }, next: page.next)
+    return try request.list(items: page.entries.map { json($0, names, page.erased) }, next: page.next)
   }
 
   /// Oldest first. Without a filter the batch entries are among the lines, so that they are all leaves of the tree in order.
@@ -35,7 +35,7 @@ enum AuditAPI {
     let index = try index(request)
     let verified = try await VerifiedEntry(index, request)
     let names = try await ActorNames([verified.entry], request)
-    return .json(try verified.json(item: json(verified.entry, names)))
+    return .json(try verified.json(item: json(verified.entry, names, verified.erasedObject)))
   }
 
   /// The same bytes as in the answer to the write, but never without the leaf: a file has room for it.
@@ -53,11 +53,12 @@ enum AuditAPI {
     return index
   }
 
-  static func json(_ entry: LoggedEntry, _ names: ActorNames) -> JSON {
+  static func json(_ entry: LoggedEntry, _ names: ActorNames, _ erased: [String: ErasedMark]) -> JSON {
     [
       "index": .integer(entry.index), "time": .string(entry.time.description), "actor": JSON(entry.actor),
       "actor_name": JSON(names[entry.actor]), "action": JSON(entry.action), "object": JSON(entry.object),
       "changes": entry.changes.map(JSON.integer) ?? .null,
+      "object_erased_at": JSON(entry.object.flatMap { erased[$0] }?.at.description),
     ]
   }
 }
@@ -68,6 +69,8 @@ enum AuditStore {
     let entries: [LoggedEntry]
     /// Where the next page begins, in words of this list.
     let next: String?
+    /// Objects of the entries that were erased since.
+    let erased: [String: ErasedMark]
   }
 
   static func page(_ filter: AuditFilter, _ request: Request) async throws -> Page {
@@ -78,9 +81,13 @@ enum AuditStore {
       return from
     }
     wanted.limit = limit + 1
-    let found = try await request.services.ledger.read(request.principal.tenant) { [wanted] in try $0.entries(wanted) }
+    let (found, erased) = try await request.services.ledger.read(request.principal.tenant) { [wanted] reader in
+      let found = try reader.entries(wanted)
+      return (found, try reader.erasedMarks(of: found.compactMap(\.object)))
+    }
     let shown = Array(found.prefix(limit))
-    return Page(entries: shown, next: found.count > limit ? shown.last.map { String($0.index) } : nil)
+    return Page(
+      entries: shown, next: found.count > limit ? shown.last.map { String($0.index) } : nil, erased: erased)
   }
 
   static func piece(

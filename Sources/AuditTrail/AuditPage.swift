@@ -15,6 +15,8 @@ struct AuditPage: Page {
     let actionQuery: String
     let object: String
     let objectQuery: String
+    /// The day on which it was erased.
+    let erased: String?
     let changes: Int64
   }
 
@@ -51,13 +53,15 @@ struct AuditPage: Page {
     let next = try request.nextCursor(found.next)
     return try request.page(
       AuditPage(
-        title: request.text("audit_title"), rows: found.entries.map { row($0, names, request) },
+        title: request.text("audit_title"), rows: found.entries.map { row($0, names, found.erased, request) },
         isEmpty: found.entries.isEmpty, filter: form(filter, actions, people, request),
         next: next.map { "/audit?" + Query(pairs: filter.query.pairs + [("cursor", $0)]).text },
         exportPath: "/v1/audit/export" + (filter.isEmpty ? "" : "?" + filter.query.text)))
   }
 
-  private static func row(_ entry: LoggedEntry, _ names: ActorNames, _ request: Request) -> Row {
+  private static func row(
+    _ entry: LoggedEntry, _ names: ActorNames, _ erased: [String: ErasedMark], _ request: Request
+  ) -> Row {
     let actor = entry.actor ?? ""
     let action = entry.action ?? ""
     let object = entry.object ?? ""
@@ -65,7 +69,9 @@ struct AuditPage: Page {
       index: entry.index, time: TimeText(entry.time), actor: ActorText.shown(actor, names, request),
       actorID: names[actor] == nil ? nil : actor, actorQuery: Query(pairs: [("actor", actor)]).text, action: action,
       actionQuery: Query(pairs: [("action", action)]).text, object: ObjectText.short(object),
-      objectQuery: Query(pairs: [("object", object)]).text, changes: entry.changes ?? 0)
+      objectQuery: Query(pairs: [("object", object)]).text,
+      erased: erased[object].map { request.text("audit_erased", ["day": $0.at.day.description]) },
+      changes: entry.changes ?? 0)
   }
 
   private static func form(

@@ -33,7 +33,7 @@ enum AuditTemplates {
     <td data-label="{{t.audit_time}}">{{#time}}<time datetime="{{exact}}">{{shown}}</time>{{/time}}</td>
     <td data-label="{{t.audit_actor}}"><a href="/audit?{{actorQuery}}"{{#actorID}} title="{{.}}"{{/actorID}}>{{actor}}</a></td>
     <td data-label="{{t.audit_action}}"><a href="/audit?{{actionQuery}}"><code>{{action}}</code></a></td>
-    <td data-label="{{t.audit_object}}"><a href="/audit?{{objectQuery}}">{{object}}</a></td>
+    <td data-label="{{t.audit_object}}"><a href="/audit?{{objectQuery}}">{{object}}</a>{{#erased}} <span class="badge off plain">{{.}}</span>{{/erased}}</td>
     <td class="num" data-label="{{t.audit_changes}}">{{changes}}</td>
     <td class="actions"><a href="/audit/{{index}}">{{t.audit_verify}}<span class="vh"> {{t.audit_index}} {{index}}</span></a></td>
     </tr>
@@ -67,7 +67,7 @@ enum AuditTemplates {
     <tbody>
     {{#changes}}<tr><td class="word" data-label="{{t.audit_table}}">{{table}}</td><td data-label="{{t.audit_key}}"><code>{{key}}</code></td>
     <td data-label="{{t.audit_op}}">{{op}}</td><td data-label="{{t.audit_before}}"><code>{{before}}</code></td>
-    <td data-label="{{t.audit_after}}"><code>{{after}}</code></td></tr>
+    <td data-label="{{t.audit_after}}"><code>{{after}}</code>{{#erased}} <span class="badge off plain">{{.}}</span>{{/erased}}</td></tr>
     {{/changes}}</tbody>
     </table>{{/hasChanges}}
     {{^hasChanges}}<p class="empty">{{t.audit_no_changes}}</p>{{/hasChanges}}

@@ -8,6 +8,7 @@ enum AuditTexts {
     "audit_filter_any": "Any",
     "audit_export": "Export as JSON Lines",
     "audit_index": "Entry",
+    "audit_erased": "erased on {day}",
     "audit_time": "Time (UTC)",
     "audit_actor": "Who",
     "audit_action": "Action",

@@ -24,6 +24,7 @@ struct EntryPage: Page {
     let op: String
     let before: String
     let after: String
+    let erased: String?
   }
 
   struct Step: Equatable, Sendable {
@@ -76,7 +77,10 @@ struct EntryPage: Page {
     changes = verified.changes.map { change in
       Change(
         table: change.table, key: change.key, op: change.op.rawValue, before: change.before?.base64 ?? "–",
-        after: change.after?.base64 ?? "–")
+        after: change.after?.base64 ?? "–",
+        erased: verified.erased[RowRef(table: change.table, id: change.key)].map {
+          request.text("audit_erased", ["day": $0.at.day.description])
+        })
     }
     hasChanges = !verified.changes.isEmpty
     leaf = String(decoding: entry.data, as: UTF8.self)

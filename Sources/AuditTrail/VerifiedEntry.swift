@@ -17,6 +17,10 @@ struct VerifiedEntry: Sendable {
   let checkpoint: [UInt8]
   let certificate: [UInt8]
   let changes: [ChangeRecord]
+  /// Rows among the changes whose content was erased since.
+  let erased: [RowRef: ErasedMark]
+  /// What the entry is about, if that was.
+  let erasedObject: [String: ErasedMark]
   let findings: [Finding]
 
   var holds: Bool { findings.allSatisfy(\.holds) }
@@ -26,6 +30,8 @@ struct VerifiedEntry: Sendable {
     let checkpoint: (size: Int64, note: [UInt8])
     let proof: [Digest]
     let changes: [ChangeRecord]
+    let erased: [RowRef: ErasedMark]
+    let erasedObject: [String: ErasedMark]
   }
 
   /// Throws `notFound` for an index that the log does not have.
@@ -36,15 +42,21 @@ struct VerifiedEntry: Sendable {
       guard let entry = try reader.entry(index), let checkpoint = try reader.checkpoint(covering: index) else {
         throw Problem.notFound
       }
+      let changes = try reader.changes(ofEntry: index)
+      var erased: [RowRef: ErasedMark] = [:]
+      for change in changes {
+        erased[RowRef(table: change.table, id: change.key)] = try reader.erasedMark(change.table, change.key)
+      }
       return Stored(
         entry: entry, checkpoint: checkpoint, proof: try reader.inclusionProof(index: index, size: checkpoint.size),
-        changes: try reader.changes(ofEntry: index))
+        changes: changes, erased: erased,
+        erasedObject: try reader.erasedMarks(of: [entry.object].compactMap(\.self)))
     }
-    let certificate = try await ledger.logCertificate(tenant)
-    self.init(stored, certificate: certificate, installationKey: ledger.installation.verifierKey)
+    let certificate = try await ledger.logCertificate(tenant, of: stored.checkpoint.note)
+    self.init(stored, certificate: certificate, trust: ledger.installation.trust)
   }
 
-  private init(_ stored: Stored, certificate: [UInt8], installationKey: String) {
+  private init(_ stored: Stored, certificate: [UInt8], trust: InstallationTrust) {
     entry = stored.entry
     let leaf = MerkleTree.leafHash(stored.entry.data)
     leafHash = leaf
@@ -52,7 +64,9 @@ struct VerifiedEntry: Sendable {
     checkpoint = stored.checkpoint.note
     self.certificate = certificate
     changes = stored.changes
-    let signed = VerifiedEntry.signed(stored.checkpoint.note, certificate, installationKey)
+    erased = stored.erased
+    erasedObject = stored.erasedObject
+    let signed = VerifiedEntry.signed(stored.checkpoint.note, certificate, trust)
     size = signed.checkpoint?.size ?? stored.checkpoint.size
     root = signed.checkpoint?.root ?? MerkleTree.emptyRoot
     let isIncluded =
@@ -69,11 +83,9 @@ struct VerifiedEntry: Sendable {
 
   /// The checkpoint if the certified log key signed it; and whether the installation key certified that key.
   private static func signed(
-    _ note: [UInt8], _ certificate: [UInt8], _ installationKey: String
+    _ note: [UInt8], _ certificate: [UInt8], _ trust: InstallationTrust
   ) -> (checkpoint: Checkpoint?, isCertified: Bool) {
-    guard let installation = try? VerifierKey(parsing: installationKey),
-      let certified = try? LogKeyCertificate.open(certificate, installationKey: installation)
-    else { return (nil, false) }
+    guard let certified = try? trust.open(certificate) else { return (nil, false) }
     return (try? Checkpoint.open(note, key: certified.key), true)
   }
 
@@ -102,6 +114,13 @@ struct VerifiedEntry: Sendable {
     members["proof"] = .array(proof.map { .string($0.base64) })
     members["checkpoint"] = .string(String(decoding: checkpoint, as: UTF8.self))
     members["change_records"] = .array(try changes.map { try JSON.parse($0.encoded) })
+    members["erased"] = .array(
+      erased.sorted { ($0.key.table, $0.key.id) < ($1.key.table, $1.key.id) }.map { row, mark in
+        var members = mark.json.object ?? [:]
+        members["table"] = .string(row.table)
+        members["key"] = .string(row.id)
+        return .object(members)
+      })
     members["holds"] = .bool(holds)
     return .object(members)
   }

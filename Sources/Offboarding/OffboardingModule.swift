@@ -30,7 +30,7 @@ package struct OffboardingModule: Module {
           "Vendors and cases leave as JSON from GET /v1/vendors and GET /v1/cases, evidence and certificates as files from the addresses in them.",
         eraser:
           "A vendor, a case and each piece of evidence has a subject key of its own; destroying it makes row, file and disclosed facts unreadable everywhere, while the entries stay provable."
-      ), jobs: [StepReminders.kind])
+      ), eraser: OffboardingEraser.eraser, jobs: [StepReminders.kind])
   }
 
   package var routes: [Route] {

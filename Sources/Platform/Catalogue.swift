@@ -25,12 +25,15 @@ package struct Catalogue: Sendable {
       throw Problem(.internal, "These texts occur twice: \(duplicates.joined(separator: ", ")).")
     }
     try Catalogue.check(manifests)
+    for manifest in manifests { try Erasers.check(manifest) }
     try checkPermissions()
   }
 
   package var jobs: [JobKind] { modules.flatMap(\.manifest.jobs) }
 
   package var figures: [Figure] { modules.flatMap(\.manifest.figures) }
+
+  package var erasers: Erasers { Erasers(modules.map(\.manifest)) }
 
   package var tables: [Table] { modules.flatMap(\.manifest.tables) }
 

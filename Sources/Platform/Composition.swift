@@ -34,7 +34,7 @@ package struct Composition: Sendable {
       ledger: ledger, tenants: tenants, clock: clock, texts: catalogue.texts, people: people,
       stamps: Stamps(root: root), frontDoor: frontDoor, installation: installation,
       jobs: jobs, freezes: freezes, outbox: outbox, admission: Admission(limits, clock: clock), egress: egress,
-      backups: BackupStatus())
+      backups: BackupStatus(), erasers: catalogue.erasers)
     self.catalogue = catalogue
     observer = RequestObserver(catalogue.table.routes, clock: clock, logger: logger)
     runner = JobRunner(services: services, logger: logger)

@@ -22,7 +22,11 @@ package struct CoreModule: Module {
       exit: DataExit(
         exporter: "GET /v1/me names the tenant; GET /v1/messages lists what was sent.",
         eraser: "Erasing destroys the subject key of the tenant's name, and of each message with its recipient."),
-      jobs: OutboxJobs.kinds)
+      eraser: Eraser([
+        "tenant_name": .stays(because: "It names the organisation on its pages and certificates."),
+        "message": .goes(alone: true), "mailbox": .goes(alone: true),
+        "egress_disclosure": .stays(because: "It says what left and to whom; it holds nothing of what it was."),
+      ]), jobs: OutboxJobs.kinds)
   }
 
   /// Messages that a process left behind when it ended go on.
@@ -44,6 +48,9 @@ package struct CoreModule: Module {
       Route(
         .get, "/.well-known/steward.vkey", access: .open, summary: "Give the installation's verifier key.",
         handler: verifierKey),
+      Route(
+        .get, "/.well-known/steward.chain", access: .open,
+        summary: "Give the statements by which earlier verifier keys lead to it.", handler: chain),
     ]
       + assets.files.map { file in
         Route(.get, file.path, access: .open, summary: "Give a file that pages refer to.") { _ in file.response }
@@ -74,6 +81,16 @@ package struct CoreModule: Module {
   }
 
   @Sendable func verifierKey(_ request: Request) async throws -> Response {
-    .text(request.services.ledger.installation.verifierKey + "\n")
+    let installation = request.services.ledger.installation
+    try installation.refreshKeys()
+    return .text(installation.verifierKey + "\n")
+  }
+
+  /// Not found while the first key is the installation's.
+  @Sendable func chain(_ request: Request) async throws -> Response {
+    let installation = request.services.ledger.installation
+    try installation.refreshKeys()
+    guard !installation.chain.isEmpty else { throw Problem.notFound }
+    return .text(String(decoding: installation.chain, as: UTF8.self))
   }
 }

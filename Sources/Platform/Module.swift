@@ -68,6 +68,8 @@ package struct ModuleManifest: Sendable {
   /// The templates of the module's pages, parsed at start so that a broken one is refused there.
   package let templates: [Template]
   package let exit: DataExit
+  /// What becomes of the module's rows when something is erased. A module with primary tables does not boot without.
+  package let eraser: Eraser?
   package let promises: [PromiseCheck]
   /// What the module does in the background.
   package let jobs: [JobKind]
@@ -76,8 +78,8 @@ package struct ModuleManifest: Sendable {
 
   package init(
     name: String, tables: [Table], permissions: [PermissionGrant], navigation: [NavigationEntry] = [],
-    texts: [String: String] = [:], templates: [Template] = [], exit: DataExit, promises: [PromiseCheck] = [],
-    jobs: [JobKind] = [], figures: [Figure] = []
+    texts: [String: String] = [:], templates: [Template] = [], exit: DataExit, eraser: Eraser? = nil,
+    promises: [PromiseCheck] = [], jobs: [JobKind] = [], figures: [Figure] = []
   ) {
     self.name = name
     self.tables = tables
@@ -86,6 +88,7 @@ package struct ModuleManifest: Sendable {
     self.texts = texts
     self.templates = templates
     self.exit = exit
+    self.eraser = eraser
     self.promises = promises
     self.jobs = jobs
     self.figures = figures

@@ -23,6 +23,8 @@ package struct Services: Sendable {
   /// The one door out of this process.
   package var egress: EgressGate
   package let backups: BackupStatus
+  /// What belongs to what, for erasures.
+  package let erasers: Erasers
 
   package var now: Instant { clock.now }
 }
@@ -74,6 +76,8 @@ package protocol PeopleDirectory: Sendable {
   ) async throws -> PersonID
   /// A bearer token for a person, in clear for this once.
   func issueToken(_ tenant: TenantID, for person: PersonID, label: String, by actor: Actor) async throws -> String
+  /// Throws `invalid` for `password` unless it is the person's own; for what must not be done by whoever finds a browser open.
+  func confirm(_ principal: Principal, password: String) async throws
   /// Sessions and tokens of the person end with the next request.
   func disable(_ tenant: TenantID, _ person: PersonID, by actor: Actor) async throws
 }

@@ -45,6 +45,11 @@ package struct SubprocessorsModule: Module {
         eraser:
           "An objection and a destination have a subject key of their own; the register itself holds no data of customers."
       ),
+      eraser: Eraser(
+        Dictionary(
+          uniqueKeysWithValues: SubprocessorsModule.tables.map {
+            ($0.name, .stays(because: "It says who may be called, and who objected."))
+          })),
       jobs: [
         JobKind(
           "subprocessors.review",

@@ -47,10 +47,22 @@ package struct CaseDesk: Sendable {
 
 extension CaseDesk {
   package func find(_ id: CaseID) async throws -> CaseFile {
-    guard let file = try await ledger.read(tenant, { try CaseStore.load(id, $0) }), let part = scope.seen(file) else {
-      throw Problem.notFound
+    let scope = scope
+    return try await ledger.read(tenant) { reader in
+      guard let file = try CaseStore.load(id, reader) else {
+        throw scope == .all ? try reader.absence("case_file", id.text) : Problem.notFound
+      }
+      guard let part = scope.seen(file) else { throw Problem.notFound }
+      return part
     }
-    return part
+  }
+
+  /// Cases that were erased, the latest first; none for whoever sees only assigned steps.
+  package func erased(limit: Int) async throws -> [ErasedRow] {
+    guard scope == .all else { return [] }
+    return try await ledger.read(tenant) {
+      try $0.fetch(ErasedRow.self, "AND tbl = 'case_file' ORDER BY erased_at DESC, id LIMIT \(limit)")
+    }
   }
 
   package func list(

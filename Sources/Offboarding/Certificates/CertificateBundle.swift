@@ -3,19 +3,15 @@ import Platform
 import TransparencyLog
 
 /// Gathers from the record what a bundle is made of (docs/format.md §6): the entries of the case with their proofs in the tree of
-/// the *certify* entry's batch, and the facts they commit to. The same record gives the same bundle.
+/// the *certify* entry's batch (of a later one where the log's key changed in between), and the facts they commit to.
 enum CertificateBundle {
   static func build(_ id: CaseID, _ ledger: Ledger, _ tenant: TenantID) async throws -> [UInt8] {
-    let certificate = try await ledger.logCertificate(tenant)
-    let sources = try await ledger.read(tenant) { try Sources(id, certificate, $0) }
-    // The log key signs inside the ledger, so the text to be signed is asked for first.
-    var manifest = ""
-    _ = try sources.bundle { text in
-      manifest = text
-      return []
+    let logged = try await ledger.read(tenant) { try Sources.entries(of: id, $0) }
+    guard let certify = logged.last, certify.action == "case.certify" else {
+      throw Problem(.notFound, "No certificate has been issued for this case.")
     }
-    let signed = try await ledger.signManifest(tenant, manifest)
-    return try sources.bundle { _ in signed }
+    let signing = try await ledger.signing(tenant, showing: certify.index)
+    return try await ledger.read(tenant) { try Sources(logged, certify, signing, $0) }.bundle()
   }
 
   /// One member of a bundle of ours.
@@ -26,27 +22,23 @@ enum CertificateBundle {
   private struct Sources: Sendable {
     let entries: [Bundle.Entry]
     let proof: [UInt8]
-    let certificate: [UInt8]
+    let signing: LogSigning
 
-    init(_ id: CaseID, _ certificate: [UInt8], _ reader: Reader) throws {
-      let logged = try Sources.entries(of: id, reader)
-      guard let certify = logged.last, certify.action == "case.certify",
-        let checkpoint = try reader.checkpoint(covering: certify.index)
-      else { throw Problem(.notFound, "No certificate has been issued for this case.") }
+    init(_ logged: [LoggedEntry], _ certify: LoggedEntry, _ signing: LogSigning, _ reader: Reader) throws {
       entries = try logged.map { entry in
         Bundle.Entry(
           leaf: entry.data, index: entry.index,
-          proof: try reader.inclusionProof(index: entry.index, size: checkpoint.size),
+          proof: try reader.inclusionProof(index: entry.index, size: signing.size),
           disclosed: try reader.disclosures(ofEntry: entry.index).map(Sources.disclosure))
       }
       proof = try Receipt.make(
-        index: certify.index, hashes: try reader.inclusionProof(index: certify.index, size: checkpoint.size),
-        checkpoint: checkpoint.note, certificate: certificate, leaf: certify.data, limited: false
+        index: certify.index, hashes: try reader.inclusionProof(index: certify.index, size: signing.size),
+        checkpoint: signing.checkpoint, certificate: signing.certificate, leaf: certify.data, limited: false
       ).encoded
-      self.certificate = certificate
+      self.signing = signing
     }
 
-    private static func entries(of id: CaseID, _ reader: Reader) throws -> [LoggedEntry] {
+    static func entries(of id: CaseID, _ reader: Reader) throws -> [LoggedEntry] {
       var filter = EntryFilter()
       filter.object = ObjectRef("case", id).description
       filter.ascending = true
@@ -63,11 +55,11 @@ enum CertificateBundle {
       ["fact": try JSON.parse(committed.fact), "salt": .string(Base64.encode(committed.salt))]
     }
 
-    func bundle(_ signer: (String) throws -> [UInt8]) throws -> [UInt8] {
+    func bundle() throws -> [UInt8] {
       try Bundle.make(
         statementDisclosure: entries.last?.disclosed.first ?? .null, certifyProof: proof,
-        logKeyCertificate: certificate,
-        entries: entries, evidence: evidence, signer: signer)
+        logKeyCertificate: signing.certificate, entries: entries, evidence: evidence,
+        signer: { try signing.sign(manifest: $0) })
     }
 
     /// The evidence facts without their type, in the order of attachment (§6.3).

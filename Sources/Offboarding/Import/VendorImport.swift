@@ -15,6 +15,12 @@ package struct ImportOutcome: Sendable {
   /// Of the last piece that was written; nil if nothing had to be.
   package fileprivate(set) var receipt: Receipt?
 
+  /// A line that was well formed and was not taken all the same.
+  fileprivate mutating func reject(_ line: RejectedLine) {
+    rejectedTotal += 1
+    if rejected.count < VendorRegister.Limit.rejectedShown { rejected.append(line) }
+  }
+
   package var json: JSON {
     [
       "import": .string(id.text), "created": JSON(created), "updated": JSON(updated), "unchanged": JSON(unchanged),
@@ -34,7 +40,11 @@ package struct VendorImport: Sendable {
 
   package init(_ desk: VendorDesk) { self.desk = desk }
 
-  fileprivate enum Effect: Sendable { case created, updated, unchanged }
+  fileprivate enum Effect: Sendable {
+    case created, updated, unchanged
+    /// The vendor was erased and is not to come back.
+    case refused(RejectedLine)
+  }
 
   package func run(_ register: VendorRegister) async throws -> ImportOutcome {
     let id = ImportID.make(at: desk.ledger.clock.now)
@@ -54,35 +64,49 @@ package struct VendorImport: Sendable {
 
   /// The lines that would change something; the others are counted.
   private func news(in lines: [ImportedLine], _ outcome: inout ImportOutcome) async throws -> [ImportedLine] {
-    let news = try await desk.ledger.read(desk.tenant) { reader in
-      try lines.filter { line in
-        guard let old = try VendorRegistry.vendor(line.registryID, reader) else { return true }
-        return VendorImport.merged(line, old.details) != old.details
+    let (news, refused) = try await desk.ledger.read(desk.tenant) { reader in
+      var (news, refused): ([ImportedLine], [RejectedLine]) = ([], [])
+      let hasMarks = try Suppression.exist(reader)
+      for line in lines {
+        if let old = try VendorRegistry.vendor(line.registryID, reader) {
+          if VendorImport.merged(line, old.details) != old.details { news.append(line) }
+        } else if hasMarks, let mark = try Suppression.match(line.details.identity, reader) {
+          refused.append(RejectedLine(line: line.line, field: mark.field, reason: mark.reason))
+        } else {
+          news.append(line)
+        }
       }
+      return (news, refused)
     }
-    outcome.unchanged += lines.count - news.count
+    outcome.unchanged += lines.count - news.count - refused.count
+    for line in refused { outcome.reject(line) }
     return news
   }
 
   private func write(_ lines: [ImportedLine], _ outcome: inout ImportOutcome) async throws {
     let act = Act("vendor.import", on: ObjectRef("import", outcome.id), by: desk.actor)
     let written = try await desk.ledger.write(desk.tenant, act) { work in
+      let hasMarks = try Suppression.exist(work)
       // Ids in order, so that lists show new vendors in the order of the file.
       let ids = lines.map { _ in VendorID.make(at: work.now) }.sorted()
-      return try zip(lines, ids).map { try VendorImport.put($0, as: $1, work) }
+      return try zip(lines, ids).map { try VendorImport.put($0, as: $1, hasMarks: hasMarks, work) }
     }
     for effect in written.value {
       switch effect {
       case .created: outcome.created += 1
       case .updated: outcome.updated += 1
       case .unchanged: outcome.unchanged += 1
+      case .refused(let line): outcome.reject(line)
       }
     }
     outcome.receipt = written.receipt
   }
 
-  private static func put(_ line: ImportedLine, as id: VendorID, _ work: Work) throws -> Effect {
+  private static func put(_ line: ImportedLine, as id: VendorID, hasMarks: Bool, _ work: Work) throws -> Effect {
     guard let old = try VendorRegistry.vendor(line.registryID, work) else {
+      if hasMarks, let mark = try Suppression.match(line.details.identity, work) {
+        return .refused(RejectedLine(line: line.line, field: mark.field, reason: mark.reason))
+      }
       let record = VendorRecord(id: id, details: line.details)
       try VendorRegistry.move(record.id, from: nil, to: line.registryID, work)
       try work.insert(record)

@@ -10,6 +10,7 @@ struct CaseListPage: Page {
     {{^hasRows}}<p class="empty">{{t.offboarding_cases_none}}</p>{{/hasRows}}
     {{#hasRows}}<table class="cards"><thead><tr><th scope="col">{{t.offboarding_case_vendor}}</th><th scope="col">{{t.offboarding_case_template}}</th><th scope="col">{{t.offboarding_case_terminated}}</th><th scope="col">{{t.offboarding_case_progress}}</th><th scope="col">{{t.offboarding_case_state}}</th></tr></thead><tbody>
     {{#rows}}<tr><th scope="row" data-label="{{t.offboarding_case_vendor}}"><a href="{{path}}">{{vendor}}</a></th><td data-label="{{t.offboarding_case_template}}">{{template}}</td><td data-label="{{t.offboarding_case_terminated}}"><time datetime="{{terminated}}">{{terminated}}</time></td><td data-label="{{t.offboarding_case_progress}}"><span class="meter"><progress max="{{total}}" value="{{done}}" aria-label="{{progress}}"></progress> <span>{{progress}}</span></span></td><td data-label="{{t.offboarding_case_state}}"><span class="badge {{tone}}">{{state}}</span></td></tr>{{/rows}}</tbody></table>{{/hasRows}}
+    {{#hasErased}}<section class="card" aria-labelledby="erased"><h2 id="erased">{{t.offboarding_erased_cases}}</h2><p class="muted">{{t.offboarding_erased_cases_lead}}</p><ul class="rows">{{#erased}}<li><span class="row-main"><a href="{{path}}"><strong>{{name}}</strong></a></span><span class="badge off">{{when}}</span></li>{{/erased}}</ul></section>{{/hasErased}}
     {{#next}}<nav class="pages" aria-label="{{t.offboarding_pages}}"><a class="button quiet" rel="next" href="{{next}}">{{t.offboarding_more}}</a></nav>{{/next}}
     """)
 
@@ -19,15 +20,23 @@ struct CaseListPage: Page {
     let isCurrent: Bool
   }
 
+  struct Erased: Equatable, Sendable {
+    let path: String
+    let name: String
+    let when: String
+  }
+
   let title: String
   let tabs: [Tab]
   let rows: [CaseRow]
   let hasRows: Bool
   let next: String?
   let canOpen: Bool
+  let erased: [Erased]
+  let hasErased: Bool
   var section: String? { "/cases" }
 
-  init(_ request: Request, _ files: [CaseFile], state: CaseState?, next: String?) throws {
+  init(_ request: Request, _ files: [CaseFile], erased marks: [ErasedRow], state: CaseState?, next: String?) throws {
     title = request.text("offboarding_cases_title")
     let all: [(CaseState?, String)] = [
       (nil, request.text("offboarding_tab_all")), (.open, request.text("offboarding_state_open")),
@@ -41,5 +50,12 @@ struct CaseListPage: Page {
     hasRows = !rows.isEmpty
     self.next = next
     canOpen = try request.principal.has(.casesWrite)
+    erased = marks.map { mark in
+      Erased(
+        path: "/erasures/\(mark.erasure)",
+        name: request.text("offboarding_erased_case", ["id": String(mark.row.id.suffix(8))]),
+        when: request.text("offboarding_erased_on", ["day": mark.erasedAt.day.description]))
+    }
+    hasErased = !erased.isEmpty
   }
 }

@@ -47,7 +47,10 @@ struct CasePages: Sendable {
     filter.state = request.query["state"].flatMap(CaseState.init(rawValue:))
     let (items, mark) = try await desks.cases(request).list(filter, before: cursor, limit: OffboardingPages.pageSize)
     let next = try OffboardingPages.next(request, mark, keeping: ["state"])
-    return try request.page(try CaseListPage(request, items, state: filter.state, next: next))
+    // Where content was stands when it went: on the first page, for whoever sees all cases.
+    let isFirst = cursor == nil && filter.state != .open && filter.state != .withdrawn
+    let erased = isFirst ? try await desks.cases(request).erased(limit: OffboardingPages.pageSize) : []
+    return try request.page(try CaseListPage(request, items, erased: erased, state: filter.state, next: next))
   }
 
   private func showNew(_ request: Request) async throws -> Response {

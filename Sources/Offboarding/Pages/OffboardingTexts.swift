@@ -69,6 +69,12 @@ enum OffboardingTexts {
     "offboarding_due_today": "due today",
     "offboarding_due_tomorrow": "due {day}, tomorrow",
     "offboarding_edit": "Edit",
+    "offboarding_erase": "Erase",
+    "offboarding_erased_cases": "Erased",
+    "offboarding_erased_cases_lead":
+      "Their content is gone for good. The entries on the record stay, and certificates that were downloaded keep verifying.",
+    "offboarding_erased_case": "Case …{id}",
+    "offboarding_erased_on": "erased on {day}",
     "offboarding_ended": "Ended",
     "offboarding_ended_on_day": "since",
     "offboarding_ended_on_hint": "Leave it empty as long as you work with the vendor.",

@@ -6,7 +6,7 @@ struct VendorDetailPage: Page {
     "offboarding-vendor",
     """
     <div class="page-head"><div><h1>{{title}}</h1><p class="lead"><span class="badge {{tone}}">{{relationship}}</span>{{#endedOn}} {{t.offboarding_ended_on_day}} <time datetime="{{endedOn}}">{{endedOn}}</time>{{/endedOn}}</p></div>
-    <div class="toolbar">{{#canOpen}}<a class="button" href="/cases/new?vendor={{id}}">{{t.offboarding_offboard}}</a>{{/canOpen}} {{#canWrite}}<a class="button quiet" href="/vendors/{{id}}/edit">{{t.offboarding_edit}}</a>{{/canWrite}}</div></div>
+    <div class="toolbar">{{#canOpen}}<a class="button" href="/cases/new?vendor={{id}}">{{t.offboarding_offboard}}</a>{{/canOpen}} {{#canWrite}}<a class="button quiet" href="/vendors/{{id}}/edit">{{t.offboarding_edit}}</a>{{/canWrite}} {{#canErase}}<a class="button danger" href="/erasures/new?type=vendor&amp;id={{id}}">{{t.offboarding_erase}}</a>{{/canErase}}</div></div>
     <div class="split"><section class="card"><h2>{{t.offboarding_vendor_known}}</h2><dl class="facts">
     <dt>{{t.offboarding_vendor_registry_id}}</dt><dd>{{registryID}}</dd>
     <dt>{{t.offboarding_vendor_retention}}</dt><dd>{{retention}}</dd>
@@ -34,6 +34,7 @@ struct VendorDetailPage: Page {
   let hasCases: Bool
   let canOpen: Bool
   let canWrite: Bool
+  let canErase: Bool
   let crumbs: [Crumb]
   var section: String? { "/vendors" }
 
@@ -55,6 +56,7 @@ struct VendorDetailPage: Page {
     hasCases = !cases.isEmpty
     canOpen = principal.has(.casesWrite)
     canWrite = principal.has(.vendorsWrite)
+    canErase = principal.has(.erasuresPropose)
     crumbs = [Crumb(request.text("offboarding_vendors_title"), "/vendors")]
   }
 }

@@ -5,8 +5,10 @@ package struct VendorDesk: Sendable {
   package let ledger: Ledger
   package let tenant: TenantID
   package let actor: Actor
+  private let suppression: SuppressionWatch
 
-  package init(ledger: Ledger, tenant: TenantID, actor: Actor) {
+  package init(ledger: Ledger, tenant: TenantID, actor: Actor, suppression: SuppressionWatch = SuppressionWatch()) {
+    self.suppression = suppression
     self.ledger = ledger
     self.tenant = tenant
     self.actor = actor
@@ -16,7 +18,9 @@ package struct VendorDesk: Sendable {
     let details = try draft.applied(to: nil).mapError(\.problem).get()
     let record = VendorRecord(id: VendorID.make(at: ledger.clock.now), details: details)
     let sealed = try await ledger.seal(record, for: tenant)
+    let hasMarks = try await suppression.hasMarks(tenant, ledger)
     return try await ledger.write(tenant, Act("vendor.create", on: ObjectRef("vendor", record.id), by: actor)) { work in
+      if hasMarks { try Suppression.refuse(details.identity, work) }
       try VendorRegistry.move(record.id, from: nil, to: details.registryID, work)
       try work.insert(sealed)
       return record
@@ -25,8 +29,9 @@ package struct VendorDesk: Sendable {
 
   package func change(_ id: VendorID, _ draft: VendorDraft) async throws -> Written<VendorRecord> {
     try await ledger.write(tenant, Act("vendor.update", on: ObjectRef("vendor", id), by: actor)) { work in
-      guard let old = try work.find(VendorRecord.self, id) else { throw Problem.notFound }
+      guard let old = try work.find(VendorRecord.self, id) else { throw try work.absence("vendor", id.text) }
       let new = VendorRecord(id: id, details: try draft.applied(to: old.details).mapError(\.problem).get())
+      if new.details.identity != old.details.identity { try Suppression.refuse(new.details.identity, work) }
       try VendorRegistry.move(id, from: old.details.registryID, to: new.details.registryID, work)
       try work.update(new)
       return new
@@ -34,10 +39,10 @@ package struct VendorDesk: Sendable {
   }
 
   package func vendor(_ id: VendorID) async throws -> VendorRecord {
-    guard let vendor = try await ledger.read(tenant, { try $0.find(VendorRecord.self, id) }) else {
-      throw Problem.notFound
+    try await ledger.read(tenant) { reader in
+      guard let vendor = try reader.find(VendorRecord.self, id) else { throw try reader.absence("vendor", id.text) }
+      return vendor
     }
-    return vendor
   }
 
   /// Part of the vendors in which every word of `query` occurs, oldest first, from behind the key `after` on.

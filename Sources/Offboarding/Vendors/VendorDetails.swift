@@ -1,4 +1,4 @@
-import Kernel
+import Platform
 
 /// What is known of a vendor, checked: every value of this type keeps the rules below.
 package struct VendorDetails: Sendable, Equatable {
@@ -150,4 +150,9 @@ extension VendorDetails {
     }
     return nil
   }
+}
+
+extension VendorDetails {
+  /// By what the vendor would be recognised if it came back after an erasure.
+  package var identity: VendorIdentity { VendorIdentity(name: name, registryID: registryID, url: privacyURL) }
 }

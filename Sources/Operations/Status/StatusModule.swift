@@ -21,6 +21,7 @@ package struct StatusModule: Module {
       exit: DataExit(
         exporter: "GET /status.json gives all of it.",
         eraser: "The module holds no data of customers; what it wrote goes with the installation's own tenant."),
+      eraser: Eraser([ProcessRun.table.name: .stays(because: "It holds no data of customers.")]),
       jobs: [
         JobKind(
           "status.beat", summary: "Write that the server runs.", schedule: .every(seconds: Heartbeat.periodSeconds),

@@ -12,7 +12,8 @@ struct ListProof: Sendable {
     return [
       "origin": .string(try await ledger.logOrigin(home)), "size": .integer(checkpoint.size),
       "checkpoint": .string(String(decoding: checkpoint.note, as: UTF8.self)),
-      "certificate": .string(String(decoding: try await ledger.logCertificate(home), as: UTF8.self)),
+      "certificate": .string(
+        String(decoding: try await ledger.logCertificate(home, of: checkpoint.note), as: UTF8.self)),
     ]
   }
 
