@@ -41,6 +41,7 @@ extension Problem.Code {
     case .methodNotAllowed: "The method is not allowed here"
     case .notAcceptable: "No such form of this exists"
     case .conflict: "The present state does not allow it"
+    case .gone: "Erased"
     case .tooLarge: "Too large"
     case .unsupportedMediaType: "The media type is not supported"
     case .invalid: "The input is not valid"

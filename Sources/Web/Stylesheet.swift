@@ -255,8 +255,8 @@ package enum Stylesheet {
     .mark{width:1.6rem;height:1.6rem;fill:var(--accent)}
     .mark-line{fill:none;stroke:var(--accent-ink);stroke-width:2;stroke-linecap:round;stroke-linejoin:round}
     .main-nav{flex:1;min-width:0}
-    .main-nav ul{padding:0;max-width:none;display:flex;gap:.35rem;list-style:none;overflow-x:auto;scrollbar-width:none}
-    .main-nav a{display:block;padding:.5rem .8rem;border-radius:8px;color:var(--soft);text-decoration:none;font-weight:550;white-space:nowrap}
+    .main-nav ul{padding:0;max-width:none;display:flex;flex-wrap:wrap;gap:.1rem;list-style:none}
+    .main-nav a{display:block;padding:.45rem .45rem;font-size:.96rem;border-radius:8px;color:var(--soft);text-decoration:none;font-weight:550;white-space:nowrap}
     .main-nav a:hover{color:var(--ink);background:var(--sunk)}
     .main-nav a:focus-visible{outline-offset:-3px}
     .main-nav a[aria-current]{color:var(--accent);background:var(--accent-wash)}
