@@ -23,6 +23,10 @@ package struct TrustModule: Module {
       exit: DataExit(
         exporter: "GET /trust.json gives every promise with its state; the log of the installation gives every result.",
         eraser: "The module holds no data of customers; results go with the installation's own tenant."),
+      eraser: Eraser(
+        Dictionary(
+          uniqueKeysWithValues: TrustModule.tables.map { ($0.name, .stays(because: "It holds no data of customers.")) })
+      ),
       promises: Prover.checks.map { check in
         PromiseCheck(check.id) { [runtime] services in
           let results = try await runtime.prover.prove([check.id], in: try runtime.environment(services))
@@ -89,14 +93,17 @@ package final class TrustRuntime: Sendable {
   let sessionIdleSeconds: Int
   let sessionAbsoluteSeconds: Int
   private let scanListener: @Sendable () async throws -> ListenerReport
+  private let rootKey: @Sendable ([TenantID]) async throws -> RootKeyFacts
   private let catalogue = Mutex<Platform.Catalogue?>(nil)
   private let providers = Mutex<(any ProviderProbing)?>(nil)
 
   /// The limits of sessions as `Accounts` enforces them: they stand in a sentence and are what its check expects.
   package init(
     sessionIdleSeconds: Int, sessionAbsoluteSeconds: Int,
-    scanListener: @escaping @Sendable () async throws -> ListenerReport = { ListenerReport(ending: .nowhere) }
+    scanListener: @escaping @Sendable () async throws -> ListenerReport = { ListenerReport(ending: .nowhere) },
+    rootKey: @escaping @Sendable ([TenantID]) async throws -> RootKeyFacts = { _ in RootKeyFacts(kind: "file") }
   ) {
+    self.rootKey = rootKey
     self.scanListener = scanListener
     self.sessionIdleSeconds = sessionIdleSeconds
     self.sessionAbsoluteSeconds = sessionAbsoluteSeconds
@@ -112,7 +119,7 @@ package final class TrustRuntime: Sendable {
     return ProbeEnvironment(
       services: services, catalogue: catalogue, sessionIdleSeconds: sessionIdleSeconds,
       sessionAbsoluteSeconds: sessionAbsoluteSeconds, providers: providers.probe(services),
-      scanListener: scanListener)
+      scanListener: scanListener, rootKey: rootKey)
   }
 
   /// What the sentences say of the deployment at hand.

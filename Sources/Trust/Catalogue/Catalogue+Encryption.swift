@@ -26,13 +26,14 @@ extension Catalogue {
       "F11", .encryption, "E",
       "Encryption keys are kept in a managed key store.",
       because: """
-        The root key stays in a key management service and is used there. An installation whose root key lies in a \
-        file never reads proven here.
+        The root key is wrapped by a key management service and every other key is sealed under it. The check has the service unwrap \
+        it, tries it under another installation's name, and looks for keys in the key store and in databases. An installation whose root key \
+        lies in a file, a token or a passphrase never reads proven here.
         """,
       test: """
-        Dump database and configuration: no key is in them. Compare the use count of the service with ours.
+        Dump database, key store and configuration: no key is in them. Disable the key at the service: the server does not start.
         """,
-      .planned(with: "key management services")),
+      .checked()),
     Promise(
       "F22", .encryption, "O",
       "All connections to this installation use TLS 1.2 or later with weak cipher suites turned off.",
@@ -136,11 +137,11 @@ extension Catalogue {
       "A12", .encryption, "E",
       "The key of the vault is not kept beside the data.",
       because: """
-        It lies in another trust domain and the start needs a share of it. An installation whose root key lies in a \
-        file never reads proven here.
+        It is unwrapped by a key service on another machine, and what that is asked with lies on no disk of this one. An installation whose \
+        root key lies in a file never reads proven here.
         """,
       test: "Take the database and the disk image: nothing opens.",
-      .planned(with: "key management services")),
+      .checked()),
     Promise(
       "A13", .encryption, "E",
       "Operators see no more of a secret than its masked tail.",

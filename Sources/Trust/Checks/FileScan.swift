@@ -24,6 +24,14 @@ struct FileScan {
     spellings = words.isEmpty ? 0 : needles.count / words.count
   }
 
+  /// Bytes as they are, in one spelling and without a control.
+  init(since: Instant, pieces: [[UInt8]]) {
+    self.since = since
+    control = []
+    needles = pieces
+    spellings = 1
+  }
+
   /// UTF-8 in both cases, UTF-16, hex, reversed, and base64 at each of its three alignments.
   private static func spellings(of word: String) -> [[UInt8]] {
     let plain = Array(word.utf8)

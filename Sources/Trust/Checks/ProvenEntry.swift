@@ -26,8 +26,7 @@ extension Probe {
   }
 
   func proven(_ receipt: Receipt, of tenant: ProbeTenant, what: String) async throws -> ProvenEntry {
-    let installation = try VerifierKey(parsing: services.ledger.installation.verifierKey)
-    guard let certificate = try? LogKeyCertificate.open(receipt.certificate, installationKey: installation),
+    guard let certificate = try? services.ledger.installation.trust.open(receipt.certificate),
       let checkpoint = try? Checkpoint.open(receipt.proof.checkpoint, key: certificate.key)
     else { throw Broken(reason: "The receipt of \(what) is not signed by a key that the installation vouches for.") }
     let data = try await leafData(receipt, tenant)

@@ -75,9 +75,8 @@ enum PublishedListCheck {
   /// The entry of a change is in the signed tree, and is about this provider.
   private static func receipt(of change: JSON, _ probe: Probe) async throws {
     let answer = try await probe.stranger.get(change["receipt"]?.string ?? "/")
-    let installation = try VerifierKey(parsing: probe.services.ledger.installation.verifierKey)
     guard answer.status == 200, let receipt = try? Receipt(parsing: answer.body), let data = receipt.leaf,
-      let certificate = try? LogKeyCertificate.open(receipt.certificate, installationKey: installation),
+      let certificate = try? probe.services.ledger.installation.trust.open(receipt.certificate),
       let checkpoint = try? Checkpoint.open(receipt.proof.checkpoint, key: certificate.key),
       let leaf = try? LeafEntry(parsing: data)
     else { throw Broken(reason: "A change of the list has no receipt that can be verified.") }
@@ -106,10 +105,9 @@ enum PublishedListCheck {
   }
 
   private static func head(_ list: JSON, _ probe: Probe) throws -> Checkpoint {
-    let installation = try VerifierKey(parsing: probe.services.ledger.installation.verifierKey)
     let certificate = Array((list["log"]?["certificate"]?.string ?? "").utf8)
     let note = Array((list["log"]?["checkpoint"]?.string ?? "").utf8)
-    guard let key = try? LogKeyCertificate.open(certificate, installationKey: installation).key,
+    guard let key = try? probe.services.ledger.installation.trust.open(certificate).key,
       let checkpoint = try? Checkpoint.open(note, key: key)
     else { throw Broken(reason: "The list is not signed by a key that the installation vouches for.") }
     return checkpoint

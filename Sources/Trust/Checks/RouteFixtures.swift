@@ -112,7 +112,8 @@ struct RouteFixtures: Sendable {
     case ("id", "tokens"): tokens[asker.id] ?? asker.id.text
     case ("id", "mail"), ("id", "messages"): message
     // A job that is not there: who may ask is told so in words of its own.
-    case ("id", "jobs"): asker.id.text
+    case ("id", "jobs"), ("id", "erasures"): asker.id.text
+    case ("link", "erased"): "no-such-link"
     case ("kind", "start"): "no.such"
     case ("step", _): openCase.step
     case ("evidence", _): evidence

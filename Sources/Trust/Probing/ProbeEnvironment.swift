@@ -22,14 +22,18 @@ package struct ProbeEnvironment: Sendable {
   /// A real backup of a probe tenant.
   package var backupSpecimen: @Sendable (TenantID) async throws -> BackupSpecimen
   package var providers: ProviderProbe
+  /// What can be said of the root key, with the keys of these tenants looked for in what lies here.
+  package var rootKey: @Sendable ([TenantID]) async throws -> RootKeyFacts
   /// Tries everything on our own listener, from outside.
   package var scanListener: @Sendable () async throws -> ListenerReport
 
   package init(
     services: Services, catalogue: Platform.Catalogue, sessionIdleSeconds: Int, sessionAbsoluteSeconds: Int,
     providers: ProviderProbe,
-    scanListener: @escaping @Sendable () async throws -> ListenerReport = { ListenerReport(ending: .nowhere) }
+    scanListener: @escaping @Sendable () async throws -> ListenerReport = { ListenerReport(ending: .nowhere) },
+    rootKey: @escaping @Sendable ([TenantID]) async throws -> RootKeyFacts = { _ in RootKeyFacts(kind: "file") }
   ) {
+    self.rootKey = rootKey
     self.providers = providers
     self.scanListener = scanListener
     self.services = services

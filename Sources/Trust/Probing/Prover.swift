@@ -8,7 +8,8 @@ package final class Prover: Sendable {
 
   /// The trust page's own sentences come last: they speak of the others' proofs.
   static let checks: [(id: String, run: Check)] = [
-    ("F10", AtRestCheck.run), ("A10", TenantKeysCheck.run), ("F23", DatabaseAndBackupCheck.run),
+    ("F10", AtRestCheck.run), ("F11", ManagedKeyCheck.run), ("A12", KeyApartCheck.run), ("A10", TenantKeysCheck.run),
+    ("F23", DatabaseAndBackupCheck.run),
     ("A9", VolumeAndBackupCheck.run), ("A22", RollingBackupCheck.run), ("F15", WriteAheadCheck.run),
     ("A20", EveryWriteCheck.run),
     ("A21", TrailCheck.run), ("A43", EditInPlaceCheck.run), ("F29", RolesCheck.run), ("A14", InvitationCheck.run),
@@ -17,7 +18,7 @@ package final class Prover: Sendable {
     ("A6", TransportCheck.strictTransport), ("A7", TransportCheck.noDeprecatedCiphers), ("A49", RateLimitCheck.run),
     ("A54", OriginCheck.run), ("F53", ProviderListCheck.run), ("F54", WrittenTermsCheck.run),
     ("F55", PublishedListCheck.run), ("A36", NoticePeriodCheck.run), ("A37", ObjectionCheck.run),
-    ("A57", CertificationCheck.run), ("F71", DatedCheck.run), ("A58", ReviewCheck.run),
+    ("A41", ErasureCheck.run), ("A57", CertificationCheck.run), ("F71", DatedCheck.run), ("A58", ReviewCheck.run),
   ]
 
   private let tenants = ProbeTenants()
