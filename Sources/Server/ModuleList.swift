@@ -1,6 +1,7 @@
 import Accounts
 import AuditTrail
 import Backup
+import Erasures
 import Offboarding
 import Operations
 import Platform
@@ -19,6 +20,7 @@ package enum ModuleList {
       OffboardingModule(),
       AuditTrailModule(),
       BackupModule(backups),
+      ErasuresModule(),
       OperationsModule(),
       SubprocessorsModule(registers: registers, exports: exports),
       MailModule(),
@@ -38,7 +40,7 @@ package enum ModuleList {
   /// The tables of all modules but the core's, which the ledger needs before any module exists.
   static let tables: [Table] =
     AccountsModule.tables + OffboardingModule.tables + SubprocessorsModule.tables + TrustModule.tables
-    + BackupModule.tables + StatusModule.tables
+    + BackupModule.tables + StatusModule.tables + ErasuresModule.tables
 
   /// With the core's.
   package static let everyTable = CoreModule(assets: Assets(), readiness: Readiness()).manifest.tables + tables
@@ -49,5 +51,7 @@ package enum ModuleList {
     \.name)
 
   /// How each derived table among them is made from primary rows.
-  package static let derivations: [Derivation] = AccountsModule.derivations + OffboardingModule.derivations
+  package static let derivations: [Derivation] =
+    AccountsModule.derivations + OffboardingModule.derivations
+    + ErasuresModule.derivations
 }

@@ -22,6 +22,9 @@ package struct ServerConfiguration: Sendable {
   /// "directory" or "database" if files must lie there; nil: where the rows lie.
   package var fileStore: String?
 
+  /// How long a server goes on without the service that keeps the root key.
+  package var rootKeyOutageSeconds = 72 * 3_600
+
   /// Nil: the data lies in the data directory.
   package var database: DatabaseSettings?
 
@@ -47,6 +50,7 @@ package struct ServerConfiguration: Sendable {
       dataDirectory: settings.data, keysDirectory: settings.keys, keyReplicas: settings.keyReplicas,
       listener: try settings.listener)
     keys = settings.keyLocation
+    rootKeyOutageSeconds = settings.rootKeyOutageHours * 3_600
     limits = LimitSettings(settings.limits)
     securityContact = settings.securityContact
     log = settings.log
@@ -60,7 +64,7 @@ package struct ServerConfiguration: Sendable {
 
   /// Where a demo tells scripts who can sign in: beside the root key, never in the data.
   var demoCredentials: String {
-    guard keys.directory == nil, let file = try? keys.rootKeyFile else {
+    guard keys.directory == nil, let file = try? keys.rootKeyFile ?? nil else {
       return (keys.directory ?? dataDirectory + ".keys") + "/demo.json"
     }
     return String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)]) + "/demo.json"

@@ -63,7 +63,7 @@ package final class StewardApp: Sendable {
             .unavailable, "Figures are given beyond this machine without TLS; listen on localhost under metrics.")
         }
         return try await HandshakeScan.report(on: listener)
-      })
+      }, rootKey: { [ledger] in try await RootKeyDesk.facts(configuration, ledger, $0) })
     registers = Registers(ledger: ledger, tenants: tenants, probes: TrustModule.probeTenants)
     trust.bind(ProviderDesk(registers: registers))
     let catalogue = try Platform.Catalogue(

@@ -28,6 +28,9 @@ package struct StewardServer: Sendable {
       + [
         control, Preparation(starts: starts) { try await opened(on: $0, ready) }, JobService(app: app),
         IdleMemory(ledger: app.ledger),
+        RootKeyWatch(
+          store: app.ledger.installation.keyStore, outageSeconds: app.configuration.rootKeyOutageSeconds,
+          logger: app.logger),
       ]
       + metrics
       + app.catalogue.modules.map { ModuleService(module: $0, app: app) }

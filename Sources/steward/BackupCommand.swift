@@ -165,6 +165,8 @@ extension BackupCommand {
     @OptionGroup var root: RootKeyOption
     @Option(help: ArgumentHelp("The installation's verifier key, as in steward.vkey.", valueName: "FILE")) var key:
       String?
+    @Option(help: ArgumentHelp("The statements of changed keys, as in steward.chain.", valueName: "FILE")) var chain:
+      String?
     @OptionGroup var output: OutputOptions
 
     func run() async throws {
@@ -172,8 +174,10 @@ extension BackupCommand {
         let place = try existing(place)
         let trust = try Trust(
           recovery: recovery, data: data,
-          keys: data.map { root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: $0)) }, key: key)
-        var verification = BackupVerification(place, pinned: trust.pinned, keyring: trust.keyring)
+          keys: data.map { root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: $0)) }, key: key,
+          chain: chain)
+        var verification = BackupVerification(
+          place, pinned: trust.pinned, chain: trust.chain, keyring: trust.keyring)
         var report = try verification.run(only: try name(backup))
         if let data { try report.compare(withRecordOf: data, in: place) }
         show(report)
@@ -208,19 +212,27 @@ extension BackupCommand {
   /// What a verification may lean on.
   private struct Trust {
     var pinned: VerifierKey?
+    var chain: [UInt8] = []
     var keyring: BackupKeyring?
 
-    init(recovery: String?, data: String?, keys: KeyLocation?, key: String?) throws {
+    init(recovery: String?, data: String?, keys: KeyLocation?, key: String?, chain: String?) throws {
       if let data, let keys {
         pinned = try Trust.verifierKey(at: data + "/steward.vkey")
-        keyring = BackupKeyring(root: try keys.provider(dataDirectory: data).rootKey())
+        self.chain = try DurableFile.read(data + "/steward.chain") ?? []
+        keyring = try KeyStore(at: try keys.place, provider: try keys.provider(dataDirectory: data)).backupKeyring
       }
       if let recovery {
         let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
         pinned = try? VerifierKey(parsing: kit.verifierKey)
+        self.chain = KeyStore.installationChain(at: kit.keyStores)
         keyring = BackupKeyring(root: kit.rootKey)
       }
       if let key { pinned = try Trust.verifierKey(at: key) }
+      guard let chain else { return }
+      guard let bytes = try DurableFile.read(chain) else {
+        throw Problem(.unavailable, "There is no file \(chain); name steward.chain with --chain.")
+      }
+      self.chain = bytes
     }
 
     private static func verifierKey(at path: String) throws -> VerifierKey {
@@ -284,13 +296,13 @@ extension BackupCommand {
     /// The keys of today in a place of their own. A directory is copied beside, then renamed, so that a copy that was broken off is begun again;
     /// a database has all of it or nothing.
     private func prepareKeys() throws {
-      if access(try location.rootKeyFile, F_OK) == 0 { return }
+      if try location.rootKeyFile.map({ access($0, F_OK) == 0 }) ?? KeyStore.isMade(at: try location.place) { return }
       guard let recovery else {
         throw Problem.invalid("recovery", "Name the recovery kit with --recovery, or the key store with --keys.")
       }
       let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
       let places = keysFrom.isEmpty ? nil : keysFrom
-      guard let directory = location.directory, root.rootKey == nil else {
+      guard let directory = location.directory, location.hasOrdinaryRoot else {
         try kit.makeKeyStore(at: location, from: places)
         return
       }

@@ -132,8 +132,8 @@ struct DirectoryOptions: ParsableArguments {
 struct RootKeyOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The file of the root key, unless it is root.key in the directory of the keys; no database holds it.",
-      valueName: "FILE"))
+      "Who keeps the root key: a file, unless it is root.key in the directory of the keys; passphrase, or passphrase:FILE; pkcs11:…, vault:…, azure-kv:… or aws-kms:… as in docs/operations/keys.md.",
+      valueName: "FORM"))
   var rootKey: String?
 
   func location(_ keys: String) -> KeyLocation { KeyLocation(keys, rootKey: rootKey) }

@@ -6,14 +6,14 @@ import Server
 
 struct KeysCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "keys", abstract: "Keep the keys: replicas and the recovery kit.",
+    commandName: "keys", abstract: "Keep the keys: replicas, the recovery kit, new signing keys.",
     discussion: """
       A lost key store takes all data with it, backups too. Keep a replica of it on another disk, and a recovery kit on paper.
 
       steward keys replicate --data /srv/steward --keys-replica /mnt/other/steward.keys
       steward keys recovery --data /srv/steward --to kit.txt
       """,
-    subcommands: [Recovery.self, Replicate.self, Forget.self])
+    subcommands: [Root.self, Recovery.self, Replicate.self, Forget.self, Rotate.self])
 }
 
 // MARK: - Replicas
@@ -93,7 +93,7 @@ extension KeysCommand {
     static let configuration = CommandConfiguration(
       abstract: "Write the root key under a passphrase, and where the keys lie, to a file to be printed.",
       discussion: """
-        Also beside a running server. The passphrase is asked on the terminal; without one, standard input holds it on two lines.
+        Also beside a running server. Make a new one whenever the root key or a place of the keys has changed. The passphrase is asked on the terminal; without one, standard input holds it on two lines.
 
         steward keys recovery --data /srv/steward --to kit.txt
         """)
@@ -109,12 +109,13 @@ extension KeysCommand {
       try await speaking {
         ProcessMemory.seal()
         try checkPlace()
-        let kit = try Installation.recoveryKit(
-          dataDirectory: data, keys: root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: data)),
-          now: SystemClock().now)
+        let location = root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: data))
+        let kit = try Installation.recoveryKit(dataDirectory: data, keys: location, now: SystemClock().now)
         let passphrase = try Passphrase.askNew("New passphrase of the recovery kit")
         try write(try kit.sealed(under: passphrase))
         _ = try RecoveryKit.open(file: to, passphrase: passphrase)
+        // For the doctor alone: the kit is good without it.
+        try? Installation.noteKit(keys: location, dataDirectory: data, now: SystemClock().now)
         output.print(
           [
             "file": .string(to), "installation": .string(kit.installationID),

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Custody
 import Server
 
 /// The commands. Each has examples in its help; none takes a secret in a flag.
@@ -22,4 +23,12 @@ struct StewardCommand: AsyncParsableCommand {
       BackupCommand.Restore.self, MigrateCommand.self, ProveCommand.self, ConfigCommand.self, DoctorCommand.self,
       VersionCommand.self,
     ])
+
+  static func main() async {
+    PassphraseAsking.set { isNew in
+      isNew
+        ? try Passphrase.askNew("New passphrase of the root key") : try Passphrase.ask("Passphrase of the root key")
+    }
+    await main(nil)
+  }
 }

@@ -2,6 +2,7 @@ import Backup
 import Custody
 import Foundation
 import Platform
+import TransparencyLog
 
 /// Makes backups of the opened installation and says what there are.
 struct BackupDesk: Sendable {
@@ -54,7 +55,8 @@ struct BackupDesk: Sendable {
     guard let settings else { return nil }
     try checkPlace()
     let overview = try PlaceOverview(try DirectoryPlace(settings.place))
-    guard overview.manifests.allSatisfy({ $0.manifest.verifier == installation.verifier }) else {
+    let trust = installation.trust
+    guard overview.manifests.allSatisfy({ trust.accepts($0.manifest.verifier, at: $0.manifest.made) }) else {
       throw Problem(.conflict, "A manifest at the place for backups is signed by somebody else; take it away.")
     }
     let kept = overview.manifests.filter { $0.manifest.scope == .all }.map { signed in
@@ -81,8 +83,10 @@ struct BackupDesk: Sendable {
       let pinned = installation.verifierKey
       return BackupSpecimen(
         directory: directory, control: installation.id.text, headers: try PlaceOverview(place).headers,
-        opensWithKey: BackupVerification.isGood(place, pinned: pinned, keyring: installation.keyStore.backupKeyring),
-        opensWithAnotherKey: BackupVerification.isGood(place, pinned: pinned, keyring: .stranger()))
+        opensWithKey: BackupVerification.isGood(
+          place, pinned: pinned, chain: installation.chain, keyring: installation.keyStore.backupKeyring),
+        opensWithAnotherKey: BackupVerification.isGood(
+          place, pinned: pinned, chain: installation.chain, keyring: .stranger()))
     } catch {
       try? FileManager.default.removeItem(atPath: directory)
       throw error

@@ -15,6 +15,10 @@ struct BackupModule: Module {
       exit: DataExit(
         exporter: "steward backup list names every backup that there is.",
         eraser: "The rows hold no customer's data; backups go with their time, and what was erased opens in none."),
+      eraser: Eraser(
+        Dictionary(
+          uniqueKeysWithValues: BackupModule.tables.map { ($0.name, .stays(because: "It holds no data of customers.")) }
+        )),
       jobs: jobs, figures: [age])
   }
 

@@ -3,15 +3,19 @@ import Platform
 
 /// Keys, their replicas, and where they lie.
 extension Doctor {
-  func keys() -> [Diagnosis] { [rootKey(), apart()].compactMap(\.self) + replicas() }
+  func keys() -> [Diagnosis] { [rootKey(), kit(), apart()].compactMap(\.self) + replicas() }
 
   private func rootKey() -> Diagnosis {
     do {
-      let path = try settings.keyLocation.rootKeyFile
+      guard let path = try settings.keyLocation.rootKeyFile else { return try wrappedRootKey() }
       if let facts = FileFacts(of: path), facts.mode & 0o077 != 0 {
         return Diagnosis("keys", .bad, "Others can read \(path); run chmod 0600 \(path).")
       }
-      _ = try FileKeyProvider(path: path, dataDirectory: settings.data).rootKey()
+      let place = try settings.keyLocation.place
+      _ =
+        try KeyStore.isMade(at: place)
+        ? KeyStore(at: place, provider: FileKeyProvider(path: path, dataDirectory: settings.data)).providerKind
+        : FileKeyProvider(path: path, dataDirectory: settings.data).rootKey().description
       return Diagnosis("keys", .good, "The root key can be read and is well-formed.")
     } catch {
       return Diagnosis(
@@ -19,6 +23,35 @@ extension Doctor {
         (error as? Problem)?.message
           ?? "The root key cannot be read by this user; run this as the user that Steward runs as.")
     }
+  }
+
+  /// Kept by somebody else, who is asked.
+  private func wrappedRootKey() throws -> Diagnosis {
+    let location = settings.keyLocation
+    let provider = try location.provider(dataDirectory: settings.data)
+    if case .passphrase(nil) = try location.root {
+      return Diagnosis("keys", .good, "The root key opens with a passphrase, which is asked for at each start.")
+    }
+    _ = try KeyStore(at: try location.place, provider: provider)
+    return Diagnosis(
+      "keys", .good, "The root key is kept by \(provider.kind), key \(provider.keyName), which gives it.")
+  }
+
+  /// A kit from before the root key was changed opens nothing.
+  private func kit() -> Diagnosis? {
+    guard let place = try? settings.keyLocation.place, let standing = try? RootStanding.read(at: place) else {
+      return nil
+    }
+    if standing.isChanging {
+      return Diagnosis(
+        "keys", .bad,
+        "A change of the root key was broken off; finish it with the same `steward keys root --to …` as before.")
+    }
+    guard standing.kitIsStale else { return nil }
+    return Diagnosis(
+      "keys", .bad,
+      "The root key was changed\(standing.made.map { " on \($0)" } ?? "") and no recovery kit was made since: the old one opens nothing; make one with steward keys recovery."
+    )
   }
 
   /// What lies on one disk is lost with one disk, and copied with one copy.

@@ -8,6 +8,8 @@ package struct SettingKey: Sendable {
     /// An absolute path, or the address of a database without a password.
     case keyPlace
     case keyPlaces
+    /// Where the root key is (`RootForm`).
+    case rootKey
     /// An absolute path, or the name of a systemd credential; refused if others than its owner and group can read it.
     case secretFile
     case address
@@ -60,6 +62,8 @@ extension SettingKey.Kind {
     case .path: "an absolute path"
     case .keyPlace: "an absolute path, or a postgres:// address without its password"
     case .keyPlaces: "a list of absolute paths, or of postgres:// addresses without their passwords"
+    case .rootKey:
+      "an absolute path, passphrase:FILE, or an address of a token or key service (pkcs11:, vault:, azure-kv:, aws-kms:)"
     case .secretFile: "the absolute path of a file that holds it, or the name of a systemd credential"
     case .address: "HOST:PORT, such as localhost:8080 or \"[::]:443\""
     case .origin: "a scheme and a host without a path, such as https://steward.example.com"

@@ -32,6 +32,7 @@ extension SettingKey.Kind {
     return switch self {
     case .path: SettingText.isPath(text)
     case .keyPlace: SettingText.isKeyPlace(text)
+    case .rootKey: SettingText.isRootKey(text)
     case .secretFile: SettingText.isPath(text) || SettingText.isCredentialName(text)
     case .address: (try? ListenAddress(parsing: text)) != nil
     case .origin: SettingText.isOrigin(text)
@@ -65,6 +66,11 @@ enum SettingText {
 
   static func isKeyPlace(_ text: String) -> Bool {
     KeyPlaceName.isDatabase(text) ? (try? KeyPlaceName(text)) != nil : isPath(text)
+  }
+
+  static func isRootKey(_ text: String) -> Bool {
+    guard let form = try? RootForm(text) else { return false }
+    return form.file.map(isPath) ?? true
   }
 
   /// systemd.exec(5): the name of a file in `$CREDENTIALS_DIRECTORY`.

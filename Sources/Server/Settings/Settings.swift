@@ -78,8 +78,10 @@ package struct Settings: Sendable, Equatable {
   package let data: String
   /// A directory, or the address of a database.
   package let keys: String
-  /// The file of the root key, where it is not `root.key` in the directory of the keys.
+  /// Who keeps the root key, where it is not `root.key` in the directory of the keys (`RootForm`).
   package let rootKey: String?
+  /// Hours that a server goes on without the service that keeps the root key.
+  package let rootKeyOutageHours: Int
   package let keyReplicas: [String]
   package let listen: ListenAddress
   /// What was said; without it the certificate's first name counts, or where it listens.
@@ -139,6 +141,7 @@ package struct Settings: Sendable, Equatable {
       flags.keys ?? (flags.data == nil ? read.optional("keys") : nil)
       ?? ServerConfiguration.defaultKeysDirectory(for: data)
     rootKey = flags.rootKey ?? (flags.keys == nil && flags.data == nil ? read.optional("root_key") : nil)
+    rootKeyOutageHours = read.integer("root_key_outage_hours")
     keyReplicas = flags.keyReplicas.isEmpty ? read.texts("key_replicas") : flags.keyReplicas
     listen = try ListenAddress(parsing: flags.listen ?? read.text("listen"))
     securityContact = flags.securityContact ?? read.text("security_contact")
@@ -254,7 +257,14 @@ extension Settings {
     }
   }
 
-  package var keyLocation: KeyLocation { KeyLocation(keys, rootKey: rootKey) }
+  package var keyLocation: KeyLocation {
+    KeyLocation(
+      keys, rootKey: rootKey,
+      egress: KeyServiceEgress(privateRanges: egress.privateRanges, caFile: egress.caFile))
+  }
+
+  /// Files that `root_key` names.
+  private var rootKeyFiles: [String] { rootKey.flatMap { try? RootForm($0).files } ?? [] }
 
   /// How people reach it, as far as it can be known without reading the certificate.
   package var origin: String { namedOrigin ?? listen.origin(isTLS: tls != nil) }
@@ -303,8 +313,8 @@ extension Settings {
     if KeyPlaceName.isDatabase(keys), rootKey == nil {
       findings.append(file.finding("keys", "Say root_key too: the root key never lies in the database."))
     }
-    for (key, place) in [("keys", keys), ("root_key", rootKey ?? ""), ("backup.place", backup?.place ?? "")]
-      + keyReplicas.map({ ("key_replicas", $0) })
+    for (key, place) in [("keys", keys), ("backup.place", backup?.place ?? "")]
+      + rootKeyFiles.map({ ("root_key", $0) }) + keyReplicas.map({ ("key_replicas", $0) })
     where lies(place, inside: data) {
       findings.append(
         file.finding(key, "Choose a place outside of the data directory \(data): what copies one must not copy both."))

@@ -38,10 +38,16 @@ package enum SettingsSchema {
       a database of its own: postgres://steward_keys@keys.example.com/keys.
       """),
     SettingKey(
-      "root_key", .path, sample: "/etc/steward/root.key",
+      "root_key", .rootKey, sample: "/etc/steward/root.key",
       """
-      The file of the root key, if it is not root.key in the directory of the keys. A database never holds it: with one it has to be said here. \
-      The same on every server.
+      Who keeps the root key, if it is not the file root.key in the directory of the keys. That may be another file, a passphrase, a token or \
+      a key service; docs/operations/keys.md has an example of each. A database never holds it: with one it has to be said here. The same on every server.
+      """),
+    SettingKey(
+      "root_key_outage_hours", .integer(1...8_760), ordinary: "72",
+      """
+      How long a server goes on while the token or key service that keeps the root key does not give it. After so many hours it stops; a \
+      restart needs it at once.
       """),
     SettingKey(
       "key_replicas", .keyPlaces, sample: "[/mnt/keys/steward]",
