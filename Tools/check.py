@@ -74,7 +74,7 @@ def test_step(step, long, engine):
     if engine == "postgres":
         environment["SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH"] = DATABASES_AT_ONCE
     if long:
-        environment |= {"FUZZ_SECONDS": "60", "STEWARD_TEST_SEEDS": "20"}
+        environment |= {"FUZZ_SECONDS": "60", "STEWARD_TEST_SEEDS": "20", "STEWARD_LONG_TESTS": "1"}
     ended_well = step.run(*WITH_POSTGRES, "swift", "test", "--skip-build", **environment)
     passed = len(re.findall(r"^✔ Test (?!run )", step.output, re.M))
     failed = len(re.findall(r"^✘ Test (?!run ).* failed after", step.output, re.M))

@@ -31,7 +31,12 @@ struct DerivedTableTests {
       PATCH /v1/vendors/{one}
       {"registry_id": "900003"}
       200
+      POST /v1/vendors
+      {"name": "Three", "registry_id": "900004"}
+      201
       """)
+    let three = try await house.anna.get("/v1/vendors?q=Three").json()["items"]?.array?.first?["id"]?.string
+    _ = try await Eraserhead(house: house).erase("vendor", try #require(three), suppress: true)
     for rebuilt in try await house.app.ledger.rebuildDerived(house.acme.id) {
       #expect(rebuilt.rows > 0 && rebuilt.added == 0 && rebuilt.removed == 0, "\(rebuilt)")
     }

@@ -14,7 +14,7 @@ def take(running, demo):
     }
     owned = {
         "jobs": "/jobs", "freeze": "/freeze", "mail": "/mail", "mailbox": "/mailbox", "subprocessors": "/subprocessors",
-        "leave": "/subprocessors/leave",
+        "leave": "/subprocessors/leave", "erasures": "/erasures", "erasure-new": f"/erasures/new?type=vendor&id={vendor}",
     }
     public = {"sign-in": "/t/acme", "trust": "/trust", "providers": "/trust/subprocessors", "status": "/status"}
     for size, viewport in (("wide", WIDE), ("phone", PHONE)):

@@ -19,6 +19,8 @@ import markers  # noqa: F401
 import tampering  # noqa: F401
 import keys  # noqa: F401
 import keydatabase  # noqa: F401
+import rotation  # noqa: F401
+import rootkeys  # noqa: F401
 import tls  # noqa: F401
 import mail  # noqa: F401
 import crash  # noqa: F401
@@ -27,6 +29,7 @@ import nodes  # noqa: F401
 import backups  # noqa: F401
 import objects  # noqa: F401
 import migrate  # noqa: F401
+import erasures  # noqa: F401
 
 
 def main() -> int:

@@ -27,9 +27,9 @@ OPENS_CONNECTION = (
     r"|\bCCurl\b|\bcurl_easy_\w+|\bcurl_multi_\w+|\bsteward_curl_\w+"
     r"|(?<![\w.])(?:(?:Glibc|Musl|Darwin)\.)?(?:connect|socket|socketpair|sendto|sendmsg|getaddrinfo|gethostbyname\w*|getnameinfo|res_\w+)\(")
 
-#: Who may speak to those mechanics: the gate, which asks first and writes down, what goes through it, and what reads its values
-#: from the configuration.
-GATE = ("Sources/Platform/Egress/", "Sources/Platform/Outbox/SMTPTransport.swift", "Sources/Server/Settings/SettingsMapping.swift",
+#: Who may speak to those mechanics: the gate, which asks first and writes down, what goes through it, what reads its values
+#: from the configuration, and the services that keep the root key, without which there is no gate and no record yet.
+GATE = ("Sources/Custody/Root/Services/", "Sources/Platform/Egress/", "Sources/Platform/Outbox/SMTPTransport.swift", "Sources/Server/Settings/SettingsMapping.swift",
         "Sources/Server/Doctor/Diagnosis.swift")
 
 LONGEST_FUNCTION = 70
