@@ -40,13 +40,15 @@ package struct BundleVerifier {
   private mutating func run() {
     let count = contents.lines.count
     findings = [
-      judged("container", "Every member is as the manifest, signed by the log's key, says.", container), signer(),
-      judged(
+      Finding.judged("container", "Every member is as the manifest, signed by the log's key, says.", container),
+      signer(),
+      Finding.judged(
         "log", "The log's key signed a tree that holds the certificate and all \(count) entries of the case.", log),
-      judged("history", "The entries run from the opening of the case to the certificate without a gap.", history),
+      Finding.judged(
+        "history", "The entries run from the opening of the case to the certificate without a gap.", history),
     ]
     var story: CaseStory?
-    let facts = judged(
+    let facts = Finding.judged(
       "facts", "Every fact shown is the one its entry committed to, and its actor is the one it names."
     ) {
       story = try CaseStory(contents.lines)
@@ -54,24 +56,15 @@ package struct BundleVerifier {
     findings.append(facts)
     guard let story else { return }
     findings.append(
-      judged("statement", "The statement says what the facts say, and its issuer is who recorded it.") {
+      Finding.judged("statement", "The statement says what the facts say, and its issuer is who recorded it.") {
         try statement(story)
       })
     findings += rules(story)
     findings.append(
-      judged("evidence", "The list of \(story.replay.evidence.count) pieces of evidence is the recorded one.") {
+      Finding.judged("evidence", "The list of \(story.replay.evidence.count) pieces of evidence is the recorded one.") {
         try evidence(story)
       })
     findings += BundleVerifier.limits
-  }
-
-  private func judged(_ name: String, _ good: String, _ body: () throws -> Void) -> Finding {
-    do {
-      try body()
-      return Finding(name, .ok, good)
-    } catch {
-      return Finding(name, .failed, BundleVerifier.sentence(error))
-    }
   }
 
   private static let limits = [
@@ -108,19 +101,9 @@ extension BundleVerifier {
   }
 
   private func signer() -> Finding {
-    let origin = contents.certificate.origin
-    guard let trust else {
-      return Finding(
-        "signer", .limit,
-        "No key was pinned, so nobody vouches that \(origin) is who it says. Use --key with the steward.vkey you trust."
-      )
-    }
-    return judged("signer", "The installation \(trust.pin.name) vouches for the key of the log \(origin).") {
-      let certificate = try trust.open(contents.logKeyNote)
-      guard let last = contents.lines.last, certificate.since <= last.entry.time else {
-        throw BundleError("the log's key was certified only after the certificate was issued")
-      }
-    }
+    Finding.signer(
+      contents.logKeyNote, origin: contents.certificate.origin, trust, shownWith: contents.lines.last?.entry.time,
+      late: "the log's key was certified only after the certificate was issued")
   }
 
   private func log() throws {

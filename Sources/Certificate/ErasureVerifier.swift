@@ -31,51 +31,34 @@ package struct ErasureVerifier {
   private var findings: [Finding] {
     var findings = [
       Finding("document", .ok, "The record is canonical and complete in its form."), signer,
-      judged("log", "The log's key signed a tree that holds all \(contents.lines.count) entries of the erasure.", log),
-      judged("history", "The entries run from the proposal to the end without a gap.", history),
+      Finding.judged(
+        "log", "The log's key signed a tree that holds all \(contents.lines.count) entries of the erasure.", log),
+      Finding.judged("history", "The entries run from the proposal to the end without a gap.", history),
     ]
     var story: ErasureStory?
     findings.append(
-      judged("facts", "Every fact shown is the one its entry committed to, and its actor is the one it names.") {
+      Finding.judged("facts", "Every fact shown is the one its entry committed to, and its actor is the one it names.")
+      {
         story = try ErasureStory(contents.lines)
       })
     guard let story else { return findings }
     findings += [
-      judged("instruction", story.instruction) { try story.checkInstruction() },
-      judged("statement", story.sentence) { try story.checkStatement() },
-      judged("keys", story.keys) { try story.checkKeys() },
-      judged("backups", story.backups) { try story.checkBackups() },
+      Finding.judged("instruction", story.instruction) { try story.checkInstruction() },
+      Finding.judged("statement", story.sentence) { try story.checkStatement() },
+      Finding.judged("keys", story.keys) { try story.checkKeys() },
+      Finding.judged("backups", story.backups) { try story.checkBackups() },
     ]
     findings += story.statement.remains.map { Finding("remains", .limit, "\($0.what) remains: \($0.why)") }
     findings += story.limits.map { Finding("limit", .limit, $0) }
     return findings
   }
 
-  private func judged(_ name: String, _ good: String, _ body: () throws -> Void) -> Finding {
-    do {
-      try body()
-      return Finding(name, .ok, good)
-    } catch {
-      return Finding(name, .failed, BundleVerifier.sentence(error))
-    }
-  }
-
   // MARK: The checks that need no facts
 
   private var signer: Finding {
-    let origin = contents.certificate.origin
-    guard let trust else {
-      return Finding(
-        "signer", .limit,
-        "No key was pinned, so nobody vouches that \(origin) is who it says. Use --key with the steward.vkey you trust."
-      )
-    }
-    return judged("signer", "The installation \(trust.pin.name) vouches for the key of the log \(origin).") {
-      let certificate = try trust.open(contents.logKeyNote)
-      guard let last = contents.lines.last, certificate.since <= last.entry.time else {
-        throw BundleError("the log's key was certified only after the erasure was final")
-      }
-    }
+    Finding.signer(
+      contents.logKeyNote, origin: contents.certificate.origin, trust, shownWith: contents.lines.last?.entry.time,
+      late: "the log's key was certified only after the erasure was final")
   }
 
   private func log() throws {

@@ -162,8 +162,7 @@ package struct ErasureDesk: Sendable {
   }
 
   static func record(_ id: ErasureID, _ home: TenantID, _ ledger: Ledger) async throws -> [UInt8] {
-    let log = try await ledger.logCertificates(home)
-    return try await ledger.read(home) { reader in
+    let (checkpoint, entries) = try await ledger.read(home) { reader in
       var filter = EntryFilter()
       filter.object = ObjectRef("erasure", id).description
       filter.ascending = true
@@ -172,15 +171,17 @@ package struct ErasureDesk: Sendable {
       guard let end = logged.firstIndex(where: { $0.action == "erasure.final" }),
         let checkpoint = try reader.checkpoint(covering: logged[end].index)
       else { throw Problem.notFound }
-      return try ErasureRecord.make(
-        checkpoint: checkpoint.note, logKeyCertificate: try log(checkpoint.note, reader),
-        entries: logged[...end].map { entry in
-          Bundle.Entry(
-            leaf: entry.data, index: entry.index,
-            proof: try reader.inclusionProof(index: entry.index, size: checkpoint.size),
-            disclosed: try reader.disclosures(ofEntry: entry.index).map { try $0.disclosed() })
-        })
+      let entries = try logged[...end].map { entry in
+        Bundle.Entry(
+          leaf: entry.data, index: entry.index,
+          proof: try reader.inclusionProof(index: entry.index, size: checkpoint.size),
+          disclosed: try reader.disclosures(ofEntry: entry.index).map { try $0.disclosed() })
+      }
+      return (checkpoint.note, entries)
     }
+    return try ErasureRecord.make(
+      checkpoint: checkpoint, logKeyCertificate: try await ledger.logCertificate(home, of: checkpoint), entries: entries
+    )
   }
 
   // MARK: Coming back

@@ -128,7 +128,7 @@ extension Ledger {
         subjects: subjects, live: try work.live(under: subjects, in: work.shape.primary),
         images: try work.images(under: subjects))
       return try work.end(remains) { stones[$0]?.erasure ?? "" }
-    }
+    }.value
   }
 
   // MARK: Other servers
@@ -156,24 +156,5 @@ extension Ledger {
       // A store that cannot be asked may have lost the keys of what is shown here.
       if mustDrop ?? true { dropViews(of: id) }
     }
-  }
-}
-
-extension TenantLedger {
-  /// A command of this program's own, before the tenant is open for others.
-  func write<T: Sendable>(_ act: Act, _ body: @escaping @Sendable (Work) throws -> T) async throws -> T {
-    let result = Mutex<T?>(nil)
-    _ = try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<ProvableWrite?, any Error>) in
-      enqueue(
-        Pending(
-          kind: .act(
-            act,
-            { work in
-              let value = try body(work)
-              result.withLock { $0 = value }
-            }), finish: { continuation.resume(with: $0) }))
-    }
-    guard let value = result.withLock({ $0 }) else { throw Problem(.internal, "The write was made without a value.") }
-    return value
   }
 }

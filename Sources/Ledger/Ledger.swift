@@ -96,20 +96,8 @@ package final class Ledger: Sendable {
   ) async throws
     -> Written<T>
   {
-    let result = Mutex<T?>(nil)
-    let write = try await using(tenant) { ledger in
-      try await ledger.perform(
-        .act(
-          act,
-          { work in
-            let value = try body(work)
-            result.withLock { $0 = value }
-          }))
-    }
-    guard let value = result.withLock({ $0 }), let write else {
-      throw Problem(.internal, "The write was made without a receipt.")
-    }
-    return Written(value: value, receipt: try write.receipt())
+    let done = try await using(tenant) { try await $0.write(act, body) }
+    return Written(value: done.value, receipt: try done.proof.receipt())
   }
 
   /// Writes transient tables: no entry, not on the record, in the same batches.

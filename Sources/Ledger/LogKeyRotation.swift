@@ -69,7 +69,7 @@ extension Ledger {
   ) async throws -> ProvableWrite? {
     let (log, installation) = (ledger.log, installation)
     let key = try log.verifierKey(number: number)
-    return try await ledger.write(Act("key.rotate", on: log.object(key), by: actor)) { work in
+    return try await ledger.writeOnce(Act("key.rotate", on: log.object(key), by: actor)) { work in
       let before = try log.certificates(work.connection).newest
       guard before.number == last else { throw AlreadyDone() }
       if before.number == 1, try work.find(LogKeyRecord.self, "1") == nil {
@@ -88,7 +88,7 @@ extension Ledger {
       pending += left
       guard left.isEmpty else { continue }
       let key = try LogKeyCertificate.unidentified(item.note).key
-      _ = try await ledger.write(Act("key.end", on: ledger.log.object(key), by: actor)) { work in
+      _ = try await ledger.writeOnce(Act("key.end", on: ledger.log.object(key), by: actor)) { work in
         guard var row = try work.find(LogKeyRecord.self, String(item.number)), row.endedAt == nil else {
           throw AlreadyDone()
         }
@@ -134,7 +134,7 @@ extension Ledger {
     }
     guard let last = stale.last else { return }
     let key = try LogKeyCertificate.unidentified(last.note).key
-    _ = try await ledger.write(Act("key.certify", on: log.object(key), by: actor)) { work in
+    _ = try await ledger.writeOnce(Act("key.certify", on: log.object(key), by: actor)) { work in
       for item in try log.certificates(work.connection).items {
         guard (try? LogKeyCertificate.open(item.note, installationKey: signer)) == nil else { continue }
         let certified = try LogKeyCertificate.unidentified(item.note)
@@ -153,7 +153,7 @@ extension Ledger {
     for note in try InstallationTrust.notes(installation.chain) {
       let link = try InstallationLink(opening: note)
       let act = Act("key.rotate", on: ObjectRef("installation-key", Hex.encode(link.new.publicKey)), by: actor)
-      _ = try await ledger.write(act) { work in
+      _ = try await ledger.writeOnce(act) { work in
         guard try work.find(InstallationKeyRecord.self, String(link.number)) == nil else { throw AlreadyDone() }
         try work.insert(InstallationKeyRecord(number: link.number, since: link.since, statement: note))
       }
@@ -165,15 +165,11 @@ extension Ledger {
 private struct AlreadyDone: Error {}
 
 extension TenantLedger {
-  /// A command of the ledger's own, also while the tenant is being opened; nil if its body found it done already.
-  fileprivate func write(
+  /// Nil if its body found it done already.
+  fileprivate func writeOnce(
     _ act: Act, _ body: @escaping @Sendable (Work) throws -> Void
   ) async throws -> ProvableWrite? {
-    do {
-      return try await withCheckedThrowingContinuation { continuation in
-        enqueue(Pending(kind: .act(act, body), finish: { continuation.resume(with: $0) }))
-      }
-    } catch is AlreadyDone { return nil }
+    do { return try await write(act, body).proof } catch is AlreadyDone { return nil }
   }
 }
 

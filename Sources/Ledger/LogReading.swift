@@ -187,12 +187,6 @@ extension Ledger {
     return try await read(tenant) { try log.certificates($0.connection).newest.note }
   }
 
-  /// As `logCertificate(_:of:)`, for whoever reads the checkpoint in the same snapshot.
-  package func logCertificates(_ tenant: TenantID) async throws -> @Sendable ([UInt8], Reader) throws -> [UInt8] {
-    let log = try await using(tenant) { $0.log }
-    return { try log.certificate(of: $0, $1.connection) }
-  }
-
   /// The certificate of the key that signed this checkpoint of the log.
   package func logCertificate(_ tenant: TenantID, of checkpoint: [UInt8]) async throws -> [UInt8] {
     let log = try await using(tenant) { $0.log }

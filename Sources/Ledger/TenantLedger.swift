@@ -93,6 +93,24 @@ final class TenantLedger: @unchecked Sendable {
     }
   }
 
+  /// Runs an act to its end, with what its body gave; also before the tenant is open for others.
+  func write<T: Sendable>(
+    _ act: Act, _ body: @escaping @Sendable (Work) throws -> T
+  ) async throws -> (value: T, proof: ProvableWrite) {
+    let result = Mutex<T?>(nil)
+    let proof = try await perform(
+      .act(
+        act,
+        { work in
+          let value = try body(work)
+          result.withLock { $0 = value }
+        }))
+    guard let value = result.withLock({ $0 }), let proof else {
+      throw Problem(.internal, "The write was made without a receipt.")
+    }
+    return (value, proof)
+  }
+
   private func schedule() { database.onWriter { self.drain($0) } }
 
   private func drain(_ access: WriterAccess) {

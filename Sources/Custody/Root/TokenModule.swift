@@ -4,8 +4,8 @@ import Synchronization
 
 /// A PKCS #11 module: its library, loaded once in a process and initialised once.
 final class TokenModule: Sendable {
-  /// Functions of a library that stays loaded.
   nonisolated(unsafe) private let list: UnsafeMutablePointer<steward_ck_list>
+  // Functions of a library that stays loaded; the list is only read.
 
   private static let loaded = Mutex<[String: TokenModule]>([:])
   private static let alreadyInitialized: UInt = 0x191
