@@ -127,6 +127,19 @@ def sanitized(step, kind):
     step.detail = f"{reports} reports"
 
 
+#: What went wrong, as `swift test` says it: an expectation that failed or an error that was thrown, with its place.
+ISSUE = re.compile(r"^✘ Test (?!run ).* recorded an issue .*$", re.M)
+#: The same of our own suites in Python, and of a crash.
+FAILURE = re.compile(r"^(?:FAILED|error: ).*$|^.*Fatal error: .*$|^.*exited with unexpected signal code.*$", re.M)
+FAILURES_SHOWN, FAILURE_WIDTH = 12, 400
+
+
+def failures(step):
+    """The lines that say what failed in a step: the last thing that is read of a run is its end."""
+    found = ISSUE.findall(step.output) or FAILURE.findall(step.output)
+    return [line[:FAILURE_WIDTH] for line in dict.fromkeys(found)][:FAILURES_SHOWN]
+
+
 def browser_command():
     subprocess.run([ROOT / "Tools" / "venv.sh"], check=True)
     return [ROOT / ".build" / "venv" / "bin" / "python", "Tests/browser"]
@@ -160,6 +173,8 @@ def main() -> int:
     print("\n== result")
     for done in steps:
         print(f"{'ok    ' if done.ok else 'FAILED'} {done.name:<8} {done.seconds:6.0f} s  {done.detail}")
+        for line in [] if done.ok else failures(done):
+            print(f"       {line}")
     for name, (passed, failed) in totals.items():
         print(f"{name}: {passed} passed, {failed} failed")
     return 0 if all(done.ok for done in steps) else 1
