@@ -68,7 +68,8 @@ struct DirectoryRows: RelocatedRows {
     self.control = control
     guard isNew else { return }
     let tables = control.tables.map {
-      Contents.Control.Table(name: $0.name, columns: $0.columns, rows: $0.name == "tenant" ? [] : $0.rows)
+      Contents.Control.Table(
+        name: $0.name, columns: $0.columns, rows: ["tenant", "moved"].contains($0.name) ? [] : $0.rows)
     }
     try ControlDatabase(Contents.Control(schema: control.schema, tables: tables)).write(to: directory)
   }

@@ -136,7 +136,9 @@ package struct Relocation: Sendable {
   }
 
   private func open(_ side: Side, at directory: String? = nil) throws -> OpenInstallation {
-    try OpenInstallation(openAt: directory ?? side.directory, keys: keys, database: side.database)
+    try OpenInstallation(
+      openAt: directory ?? side.directory, keys: keys, database: side.database,
+      movingTo: side.directory == source.directory ? target.directory : nil)
   }
 
   /// A move that was broken off between closing the source and opening the target closed it too early: nobody can have opened the target.
@@ -345,6 +347,9 @@ package struct Relocation: Sendable {
           .conflict, "\(one.report.slug) went on on the source meanwhile; begin again with an empty target.")
       }
     }
+    // With some tenants only, the installation's own stays here: the source goes on for the others.
+    let gone = moved.filter { retiring || $0.report.slug != Restore.systemSlug }.map(\.report.tenant)
+    try installation.noteMoved(gone, all: retiring, to: target.directory, now: SystemClock().now)
     if retiring {
       let path = source.directory + OpenInstallation.nameOfMovedFile
       try DurableFile.write(Array((target.directory + "\n").utf8), to: path)

@@ -48,11 +48,12 @@ package struct DataPlace: Sendable {
 
   /// The control tables in order of their names, and the statements that make them.
   package func controlTables(_ connection: Connection) throws -> [String] {
-    server == nil ? try connection.tableNames() : ["installation", "tenant"]
+    if server == nil { return try connection.tableNames() }
+    return try ["installation", "tenant", "moved"].filter { try $0 != "moved" || connection.hasTable($0) }
   }
 
   package func controlSchema(_ connection: Connection) throws -> [String] {
-    server == nil ? try schema(connection) : Control.ddl
+    server == nil ? try schema(connection) : Control.ddl + [Control.movedTable]
   }
 
   /// Tables whose rows are on the record, by the columns that docs/format.md §2 gives each of them.

@@ -18,6 +18,8 @@ package final class Installation: Sendable {
   private let control: any TenantDatabase
   /// For all files of this installation.
   let disk: DiskHealth
+  /// Where what is here is being moved to by this very process.
+  private let movingTo: String?
   /// Nil where the directory itself holds the data.
   private let pool: PostgresPool?
   /// Keeps a second process out of a data directory; -1 where several may work.
@@ -175,12 +177,16 @@ package final class Installation: Sendable {
   // MARK: Opening one
 
   /// `replicas` are added to those that the key store has; all of them are reachable and in one state when this returns.
-  /// `database` says how to reach the database of a directory that has one.
+  /// `database` says how to reach the database of a directory that has one. What was moved away is not there, unless it goes to `movingTo`:
+  /// that move is not over.
   package convenience init(
-    openAt directory: String, keys: KeyLocation, replicas: [String] = [], database: DatabaseSettings? = nil
+    openAt directory: String, keys: KeyLocation, replicas: [String] = [], database: DatabaseSettings? = nil,
+    movingTo target: String? = nil
   ) throws {
     try Installation.mustExist(directory)
-    do { try self.init(opening: directory, keys: keys, replicas: replicas, database) } catch {
+    do {
+      try self.init(opening: directory, keys: keys, replicas: replicas, database, movingTo: target)
+    } catch {
       throw DiskProblem.explain(error)
     }
   }
@@ -188,13 +194,14 @@ package final class Installation: Sendable {
   /// Says where the data of this directory was moved; whoever opened it again would go on with a second history of the same logs.
   package static let nameOfMovedFile = "/moved"
 
+  private static let wasMoved = Problem(
+    .unavailable,
+    "This data was moved by `steward migrate`; the file or the table `moved` says where. Serve it from there.")
+
   private static func mustExist(_ directory: String) throws {
     if exists(at: directory) {
       guard access(directory + nameOfMovedFile, F_OK) != 0 else {
-        throw Problem(
-          .unavailable,
-          "The data of this directory was moved by `steward migrate`; its file `moved` says where. Serve it from there."
-        )
+        throw wasMoved
       }
       return
     }
@@ -207,9 +214,10 @@ package final class Installation: Sendable {
 
   private init(
     opening directory: String, keys: KeyLocation, replicas: [String], _ database: DatabaseSettings?,
-    disk: DiskHealth = DiskHealth()
+    movingTo target: String? = nil, disk: DiskHealth = DiskHealth()
   ) throws {
     self.disk = disk
+    self.movingTo = target
     self.directory = directory
     let place = try DataPlace(directory, tables: database?.schema.tablesOfTenants ?? [])
     self.place = place
@@ -235,6 +243,8 @@ package final class Installation: Sendable {
         throw Problem(.unavailable, "The control database is damaged; restore it from a backup.")
       }
       self.id = id
+      let moved = try control.onWriterBlocking { connection, _ in try Control.moved(exceptTo: target, connection) }
+      guard !moved.contains(id.text) else { throw Installation.wasMoved }
       keyStore = try KeyStore(
         at: try keys.place, provider: try keys.provider(dataDirectory: directory),
         installation: id.text, dataDirectory: directory, addingReplicas: replicas, disk: .real(disk))
@@ -384,7 +394,26 @@ package final class Installation: Sendable {
   }
 
   package func tenants() throws -> [TenantEntry] {
-    try control.onWriterBlocking { connection, _ in try Control.tenants("ORDER BY id", connection) }
+    try control.onWriterBlocking { [movingTo] connection, _ in
+      try Control.tenants("ORDER BY id", exceptMovedTo: movingTo, connection)
+    }
+  }
+
+  /// Notes where tenants went, or with `all` the installation itself: nobody opens them here any more, from this directory or, of a
+  /// database, from any other.
+  package func noteMoved(_ tenants: [TenantID], all: Bool, to target: String, now: Instant) throws {
+    let ids = tenants.map(\.text) + (all ? [id.text] : [])
+    try control.onWriterBlocking { connection, _ in
+      guard try connection.dialect == .sqlite || connection.hasTable("moved") else {
+        throw Problem(
+          .unavailable,
+          "The source's tables are older than this Steward; start once with the owner's role in --database-owner.",
+          detail: "moved")
+      }
+      try connection.begin()
+      try Control.noteMoved(ids, to: target, now, connection)
+      try connection.commit()
+    }
   }
 
   /// Removes the data of a tenant that has no keys any more: its rows or its database, and its name. May be repeated.
@@ -416,7 +445,9 @@ package final class Installation: Sendable {
 
   /// What the control table says now of those that `tail` names, such as `"WHERE slug = \(slug)"`.
   func tenants(_ tail: SQL) async throws -> [TenantEntry] {
-    try await control.read { connection in try Control.tenants(tail, connection) }
+    try await control.read { [movingTo] connection in
+      try Control.tenants(tail, exceptMovedTo: movingTo, connection)
+    }
   }
 
   /// When each tenant's queue next has something to do, from all of them at once; only on a shared database.

@@ -68,7 +68,8 @@ package struct PostgresSchema: Sendable {
         """)
     }
     let hasQueue = tables.contains { $0.name == "job" }
-    return statements + JournalTables.postgresImageGuard + Self.eraseTenantFunction
+    return statements + [PostgresDialect.translate(Control.movedTable)] + JournalTables.postgresImageGuard
+      + Self.eraseTenantFunction
       + ["GRANT EXECUTE ON FUNCTION steward_erase_tenant(text) TO \(role)"]
       + (hasQueue ? Self.dueFunction + ["GRANT EXECUTE ON FUNCTION steward_due() TO \(role)"] : [])
       + Self.grants(to: role)
@@ -135,7 +136,7 @@ package struct PostgresSchema: Sendable {
       "REVOKE ALL ON ALL TABLES IN SCHEMA steward FROM \(role)",
       "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA steward TO \(role)",
       "REVOKE INSERT, UPDATE, DELETE ON schema_table FROM \(role)",
-      "REVOKE UPDATE, DELETE ON installation, tenant, \(JournalTables.addedOnly.joined(separator: ", ")) FROM \(role)",
+      "REVOKE UPDATE, DELETE ON installation, tenant, moved, \(JournalTables.addedOnly.joined(separator: ", ")) FROM \(role)",
       "GRANT UPDATE (image) ON log_change TO \(role)",
     ]
   }
@@ -190,7 +191,7 @@ package struct PostgresSchema: Sendable {
     UNION ALL SELECT 'may truncate ' || relname FROM ours
       WHERE relkind = 'r' AND has_table_privilege(current_user, oid, 'TRUNCATE, TRIGGER')
     UNION ALL SELECT 'may change ' || relname FROM ours
-      WHERE relname IN ('installation', 'tenant', 'schema_table', 'log_entry', 'log_change', 'log_checkpoint', 'log_facet')
+      WHERE relname IN ('installation', 'tenant', 'moved', 'schema_table', 'log_entry', 'log_change', 'log_checkpoint', 'log_facet')
       AND (has_table_privilege(current_user, oid, 'DELETE') OR EXISTS (SELECT 1 FROM pg_attribute a
         WHERE a.attrelid = ours.oid AND a.attnum > 0 AND NOT a.attisdropped
         AND (relname, a.attname) IS DISTINCT FROM ('log_change', 'image')

@@ -16,8 +16,9 @@ struct MigrateCommand: AsyncParsableCommand {
       Comes along: the record with all rows, uploaded files, sessions, tokens, jobs that wait. Made anew: keyed hashes by which rows are found.
       Left behind: which server had which turn. Files in an S3-compatible store stay there; then say --files directory.
 
-      After all tenants were moved the source is closed: its file `moved` says where its data is. With --tenant it stays open for the others.
-      Serve a tenant that was moved from the target alone: two histories of one log can be proved against you.
+      After all tenants were moved the source is closed: its file `moved` says where its data is, and of a database its table `moved`, which
+      every server that uses it asks. With --tenant it stays open for the others and opens what was moved no more. An older copy of the
+      source knows nothing of that; do not serve one: two histories of one log can be proved against you.
       Exit codes: 0 moved; 1 not equal, not intact, or refused; 2 unusable input.
 
       steward migrate --from /srv/steward --to 'postgres://steward_app@localhost/steward?passfile=/etc/steward/pgpass' \\
@@ -123,7 +124,7 @@ struct MigrateCommand: AsyncParsableCommand {
       ? """
       equal: every log, row and state commitment is the source's
       Serve it with --data \(target) --keys \(location)
-      """ + (report.isRetired ? "" : "\nDo not serve what was moved from \(from) any longer.")
+      """ + (report.isRetired ? "" : "\n\(from) does not open what was moved any longer.")
       : "NOT EQUAL: do not serve \(target); begin again with an empty target. The source is as it was."
     return (lines + [end]).joined(separator: "\n")
   }

@@ -69,6 +69,15 @@ private struct Van {
     return app
   }
 
+  /// As another server of the same database has it: what no move of the first one's directory reaches.
+  func copyConfiguration(_ from: String, to: String) throws {
+    try FileManager.default.createDirectory(
+      atPath: house.directory + to, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+    for name in ["/database", "/steward.vkey"] {
+      try FileManager.default.copyItem(atPath: house.directory + from + name, toPath: house.directory + to + name)
+    }
+  }
+
   /// What was there is there, and it goes on.
   func isAtHome(_ app: StewardApp) async throws {
     let (anna, adam) = (house.anna.at(app), house.adam.at(app))
@@ -106,6 +115,8 @@ struct RelocationTests {
       let before = try #require(there.tenants.first { $0.id == tenant.id })
       #expect(tenant.entries >= before.entries && tenant.state != nil)
     }
+    try van.copyConfiguration("/second", to: "/elsewhere")
+    #expect(throws: Problem.self) { try van.open("/elsewhere", van.database.settings) }
     let again = try van.open("/third", nil)
     try await van.isAtHome(again)
     await again.close()
@@ -147,6 +158,10 @@ struct RelocationTests {
     let one = try await van.move(van.first, van.second, slugs: ["globex"])
     #expect(one.isEqual && !one.isRetired)
     #expect(one.tenants.map(\.slug).sorted() == ["globex", "system"])
+    let left = try van.open("/data", van.house.database?.settings)
+    #expect(left.ledger.tenants.map(\.slug).sorted() == ["acme", "system"])
+    await #expect(throws: Problem.self) { try await left.ledger.read(van.house.globex.id) { _ in } }
+    await left.close()
     let rest = try await van.move(van.first, van.second, slugs: ["acme"])
     #expect(rest.isEqual && rest.tenants.map(\.slug) == ["acme"])
     let app = try van.open("/second", van.database.settings)
