@@ -257,6 +257,9 @@ extension BackupCommand {
 
         steward restore --from /mnt/backup/steward --data /srv/again --recovery kit.txt
         steward restore --from /mnt/backup/steward --data /srv/acme --recovery kit.txt --tenant acme
+
+        With --database it then goes on into an empty database, as `steward migrate` does, and NEWDIR holds the configuration only; on the way it
+        needs room beside NEWDIR for all of it.
         """)
 
     @Option(help: ArgumentHelp("The place.", valueName: "PLACE")) var from: String
@@ -272,7 +275,17 @@ extension BackupCommand {
       [String] = []
     @Option(help: ArgumentHelp("Only this tenant, with the installation's own.", valueName: "SLUG")) var tenant: String?
     @Option(help: ArgumentHelp("An earlier backup than the newest.", valueName: "NAME")) var backup: String?
+    @Option(help: ArgumentHelp("Restore into this database, as its application role.", valueName: "URL"))
+    var database: String?
+    @Option(help: ArgumentHelp("That database as the role that owns the schema, to make it.", valueName: "URL"))
+    var databaseOwner: String?
     @OptionGroup var output: OutputOptions
+
+    func validate() throws {
+      guard databaseOwner == nil || database != nil else {
+        throw ValidationError("--database-owner goes with --database.")
+      }
+    }
 
     private var location: KeyLocation {
       root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: data))
@@ -286,11 +299,34 @@ extension BackupCommand {
           throw Problem(.unavailable, "There is already an installation in this directory; name a new one with --data.")
         }
         try prepareKeys()
-        let report = try await Backup.Restore(
-          from: place, to: data, keys: location, opening: { try StewardApp.ledger(of: $0) }
-        ).run(backup: backup, slug: tenant)
-        show(report)
+        // Broken off behind it, it goes on from there.
+        if database == nil || !Installation.exists(at: home) {
+          let report = try await Backup.Restore(
+            from: place, to: home, keys: location, opening: { try StewardApp.ledger(of: $0) }
+          ).run(backup: backup, slug: tenant)
+          show(report)
+        }
+        if let database { try await move(into: database) }
       }
+    }
+
+    /// Where it is restored before it goes into a database.
+    private var home: String { database == nil ? data : data + ".restored" }
+
+    private func move(into database: String) async throws {
+      Terminal.say("moving \(home) into the database")
+      let report = try await Relocation.ofThisProgram(
+        from: home, to: data, database: database, owner: databaseOwner, keys: location
+      ).run()
+      for tenant in report.tenants where !tenant.differences.isEmpty {
+        Terminal.say("\(tenant.slug): \(tenant.differences.joined(separator: "; "))")
+      }
+      guard report.isEqual else {
+        Terminal.say("NOT EQUAL: do not serve \(data); begin again with an empty database. \(home) is whole.")
+        throw ExitCodes.refused
+      }
+      try FileManager.default.removeItem(atPath: home)
+      Terminal.say("equal: every log, row and state commitment is in the database. Serve it with --data \(data).")
     }
 
     /// The keys of today in a place of their own. A directory is copied beside, then renamed, so that a copy that was broken off is begun again;

@@ -86,15 +86,9 @@ struct MigrateCommand: AsyncParsableCommand {
   }
 
   private func relocation() throws -> Relocation {
-    let schema = PostgresSchema(tables: ModuleList.everyTable)
-    let source = try DataPlace.databaseURL(ofDirectory: from).map { DatabaseSettings(url: $0, schema: schema) }
-    let database = isToDatabase ? DatabaseSettings(url: to, owner: databaseOwner, schema: schema) : nil
-    return Relocation(
-      from: Relocation.Side(directory: from, database: source),
-      to: Relocation.Side(directory: target, database: database), keys: location,
-      carried: ModuleList.tablesThatMove, derivations: ModuleList.derivations,
-      leavesFilesInDirectory: files == "directory", opening: { try StewardApp.ledger(of: $0) },
-      say: { Terminal.say($0) })
+    try .ofThisProgram(
+      from: from, to: target, database: isToDatabase ? to : nil, owner: databaseOwner, keys: location,
+      leavesFilesInDirectory: files == "directory")
   }
 
   private func show(_ report: Relocation.Report) {
@@ -127,5 +121,22 @@ struct MigrateCommand: AsyncParsableCommand {
       """ + (report.isRetired ? "" : "\n\(from) does not open what was moved any longer.")
       : "NOT EQUAL: do not serve \(target); begin again with an empty target. The source is as it was."
     return (lines + [end]).joined(separator: "\n")
+  }
+}
+
+extension Relocation {
+  /// With the tables and the ledger of this program. `database` is the target's URL, nil for a directory; that of the source stands in it.
+  static func ofThisProgram(
+    from source: String, to target: String, database url: String?, owner: String?, keys: KeyLocation,
+    leavesFilesInDirectory: Bool = false
+  ) throws -> Relocation {
+    let schema = PostgresSchema(tables: ModuleList.everyTable)
+    let stands = try DataPlace.databaseURL(ofDirectory: source).map { DatabaseSettings(url: $0, schema: schema) }
+    return Relocation(
+      from: Side(directory: source, database: stands),
+      to: Side(directory: target, database: url.map { DatabaseSettings(url: $0, owner: owner, schema: schema) }),
+      keys: keys, carried: ModuleList.tablesThatMove, derivations: ModuleList.derivations,
+      leavesFilesInDirectory: leavesFilesInDirectory, opening: { try StewardApp.ledger(of: $0) },
+      say: { Terminal.say($0) })
   }
 }
