@@ -232,10 +232,13 @@ enum KeyBlock {
 
 /// The mark of taken slots as it is written: decimal and a line feed.
 enum TakenMark {
+  /// More than anybody has; sums of it and of what is reserved stay numbers.
+  static let limit: Int64 = 1 << 48
+
   static func parse(_ bytes: [UInt8]) -> Int64? {
     // One spelling: what is written is what is read.
     guard bytes.count <= 20, let mark = Int64(String(decoding: bytes.dropLast(), as: UTF8.self)), mark >= 0,
-      text(mark) == bytes
+      mark <= limit, text(mark) == bytes
     else { return nil }
     return mark
   }

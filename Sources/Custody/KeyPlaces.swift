@@ -33,6 +33,16 @@ final class KeyPlaces: Sendable {
 
   func exists(_ file: KeyFile) throws -> Bool { try live.exists(file) }
 
+  /// Whether the tenant's keys have ended. Throws where the live store says so in a way that does not open.
+  func isEnded(_ tenant: TenantID, _ root: SecretBytes) throws -> Bool {
+    guard let box = try read(.gone(tenant)) else { return false }
+    guard TenantEnd.open(box, tenant: tenant, root: root) != nil else {
+      try checkRoot(root)
+      throw TenantEnd.refused(tenant)
+    }
+    return true
+  }
+
   /// A 32-byte key that is sealed under the root key.
   func openKey(_ file: KeyFile, _ root: SecretBytes, context: [UInt8]) throws -> SecretBytes {
     guard let box = try read(file) else {

@@ -237,7 +237,7 @@ package struct KeyReplicas {
   private func bringForward(_ tenant: TenantID, isOver: Bool, _ report: inout Report) throws {
     let turn = KeyTurn(tenant, places: places, root: root)
     let now = Instant(milliseconds: 0)
-    _ = isOver ? try turn.endTenant(erasure: "", now: now) : try turn.run(now: now)
+    _ = isOver ? try turn.endTenant(erasure: nil, now: now) : try turn.run(now: now)
     if let (place, obstacle) = turn.obstacles.first {
       throw Problem(
         .unavailable, "The replica \(place) cannot be brought to the state of the others; repair it.", detail: obstacle)
@@ -255,7 +255,10 @@ package struct KeyReplicas {
       // It ended there. What is left of it at a replica is never brought back; who ends it is told so by the record.
       return
     }
-    let wanted = if case .taken = file { try mark(copies, file, places) } else { try agreed(copies, file, places) }
+    let wanted =
+      if case .taken(let tenant) = file { try mark(of: tenant, copies, places) } else {
+        try agreed(copies, file, places)
+      }
     for (place, copy) in zip(places, copies) where copy != wanted {
       if case .taken(let tenant) = file, let mark = TakenMark.parse(wanted) {
         try place.files.raise(mark, of: tenant)
@@ -283,18 +286,28 @@ package struct KeyReplicas {
     return bytes
   }
 
-  /// The highest mark counts.
-  private func mark(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [Copy]) throws -> [UInt8] {
+  /// The highest mark counts, unless it names keys that there are none of: blocks are made before the mark is raised, and a mark never falls.
+  private func mark(of tenant: TenantID, _ copies: [[UInt8]?], _ places: [Copy]) throws -> [UInt8] {
+    let file = KeyFile.taken(tenant)
     var highest: Int64 = 0
+    let end = Set(copies).count > 1 ? try blocksEnd(of: tenant, places) : .max
     for (place, copy) in zip(places, copies) {
       guard let copy else { continue }
-      guard let mark = TakenMark.parse(copy) else {
+      guard let mark = TakenMark.parse(copy), mark <= end else {
         throw Problem(
           .conflict, "\(place.name)/\(file.path) is damaged: remove it there and start again; the others make it new.")
       }
       highest = max(highest, mark)
     }
     return TakenMark.text(highest)
+  }
+
+  /// Behind the last slot of the last block at any place.
+  private func blocksEnd(of tenant: TenantID, _ places: [Copy]) throws -> Int64 {
+    let numbers = try places.flatMap { try $0.files.list(of: tenant) }.compactMap { file -> Int64? in
+      if case .block(_, let number) = file, number < TakenMark.limit / SubjectRef.slotsPerBlock { number } else { nil }
+    }
+    return ((numbers.max() ?? -1) + 1) * SubjectRef.slotsPerBlock
   }
 
   private mutating func disagreement(_ copies: [[UInt8]?], _ file: KeyFile, _ places: [Copy]) -> Problem {

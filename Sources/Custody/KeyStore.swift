@@ -90,7 +90,7 @@ package final class KeyStore: Sendable {
     try places.locked(.tenant(tenant)) { held in
       try checkRoot(held.live)
       let there = try held.live.heads(of: tenant)
-      guard !there.contains(.gone(tenant)) else { throw TenantErased() }
+      guard try !places.isEnded(tenant, root) else { throw TenantErased() }
       if there.allSatisfy({ $0.epoch == nil }) {
         try createKey(.epoch(tenant, 1), context: SealingContext.epoch(tenant: tenant, epoch: 1), held)
       }
@@ -107,7 +107,7 @@ package final class KeyStore: Sendable {
   }
 
   /// Whether the tenant was erased: it has no keys any more, and never will.
-  package func isEnded(_ tenant: TenantID) throws -> Bool { try places.exists(.gone(tenant)) }
+  package func isEnded(_ tenant: TenantID) throws -> Bool { try places.isEnded(tenant, root) }
 
   /// Destroys every key of a tenant at every place, whatever an earlier try left; there will never be others. To be repeated until it is
   /// complete.

@@ -130,19 +130,25 @@ private struct Gathered {
     }
     self.places = holding
     report.used = holding.map { "\($0.name)" }
-    files = try Gathered.union(holding)
+    files = try Gathered.union(holding, &opener)
     let tenants = Set(files.compactMap(\.tenant))
     report.tenants = tenants.count
     report.blocks = files.count { if case .block = $0 { true } else { false } }
   }
 
   /// Every file of any place in `KeyFile.order`, and a mark for each tenant that has blocks.
-  private static func union(_ places: [any KeyPlace]) throws -> [KeyFile] {
+  private static func union(_ places: [any KeyPlace], _ opener: inout KeyFileOpener) throws -> [KeyFile] {
     var seen: Set<KeyFile> = []
     for place in places { seen.formUnion(try place.list()) }
     for case .block(let tenant, _) in seen { seen.insert(.taken(tenant)) }
     // Of a tenant that was erased nothing else is kept.
-    for case .gone(let tenant) in seen { seen = seen.filter { $0.tenant != tenant || $0 == .gone(tenant) } }
+    for case .gone(let tenant) in seen {
+      let opens = try places.contains { place in
+        try place.read(.gone(tenant)).map { opener.opens(.gone(tenant), $0) } ?? false
+      }
+      guard opens else { throw TenantEnd.refused(tenant) }
+      seen = seen.filter { $0.tenant != tenant || $0 == .gone(tenant) }
+    }
     return seen.sorted { $0.order < $1.order }
   }
 

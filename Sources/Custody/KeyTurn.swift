@@ -91,7 +91,10 @@ final class KeyTurn {
 
   private func look(_ held: HeldKeyPlaces) throws -> State {
     var state = State(sites: try sites(held))
-    guard !state.sites.contains(where: { $0.heads.contains(.gone(tenant)) }) else { throw TenantErased() }
+    let gone = KeyFile.gone(tenant)
+    if state.sites.contains(where: { $0.heads.contains(gone) }) {
+      throw try firstThatOpens(gone, state, opensEnd) == nil ? TenantEnd.refused(tenant) : TenantErased()
+    }
     try readStones(&state)
     try readEpochs(&state)
     return state
@@ -114,6 +117,10 @@ final class KeyTurn {
       sites.append(site)
     }
     return sites
+  }
+
+  private func opensEnd(_ box: [UInt8]) -> [UInt8]? {
+    TenantEnd.open(box, tenant: tenant, root: root) == nil ? nil : box
   }
 
   private struct Absent: Error, CustomStringConvertible {
@@ -355,17 +362,18 @@ final class KeyTurn {
 // MARK: - The end of a tenant
 
 extension KeyTurn {
-  /// Destroys every key of the tenant at every place that can be reached. To be repeated until it is complete.
-  func endTenant(erasure: String, now: Instant) throws -> KeyDestruction {
+  /// Destroys every key of the tenant at every place that can be reached. To be repeated until it is complete. Without an `erasure` only what
+  /// an earlier call began.
+  func endTenant(erasure: String?, now: Instant) throws -> KeyDestruction {
     try places.live.prepareToEnd()
     for replica in try places.replicas().map(places.replica) { try? replica.prepareToEnd() }
     let gone = KeyFile.gone(tenant)
     try places.locked(.tenant(tenant)) { held in
       let state = State(sites: try sites(held))
-      let there = try firstThatOpens(gone, state) { bytes in
-        TenantEnd.open(bytes, tenant: tenant, root: root) == nil ? nil : bytes
-      }
-      let bytes = try there ?? TenantEnd(erasure: erasure, at: now).seal(tenant: tenant, root: root)
+      let there = try firstThatOpens(gone, state, opensEnd)
+      guard
+        let bytes = try there ?? erasure.map({ try TenantEnd(erasure: $0, at: now).seal(tenant: tenant, root: root) })
+      else { throw TenantEnd.refused(tenant) }
       try spread(gone, bytes, state.sites)
     }
     try places.locked(.tenant(tenant)) { held in

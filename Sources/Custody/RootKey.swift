@@ -89,7 +89,7 @@ package struct FileKeyProvider: KeyProvider {
     }
     if let slash = path.lastIndex(of: "/") { try DurableFile.makeDirectory(String(path[..<slash])) }
     let text = (held?.current).map(FileKeyProvider.line) ?? ""
-    try DurableFile.write(Array((text + Held.next + FileKeyProvider.line(root)).utf8), to: realPath)
+    try DurableFile.replaceForGood(Array((text + Held.next + FileKeyProvider.line(root)).utf8), at: realPath)
     return RootFile(head, root: root)
   }
 

@@ -105,7 +105,7 @@ package final class TenantKeys: Sendable {
     self.root = root
     self.lease = lease
     let lookedAt = lease?.now() ?? .now
-    let generation = try Self.generation(tenant, places)
+    let generation = try Self.generation(tenant, places, root)
     let newest = generation.compactMap(\.epoch).max() ?? 1
     let epoch = try places.openKey(
       .epoch(tenant, newest), root, context: SealingContext.epoch(tenant: tenant, epoch: newest))
@@ -346,7 +346,7 @@ extension TenantKeys {
   @discardableResult
   package func lookAgain() throws -> Bool {
     let before = lease?.now() ?? .now
-    let generation = try Self.generation(tenant, places)
+    let generation = try Self.generation(tenant, places, root)
     let isOther = cache.withLock { $0.generation != generation }
     let erased = isOther ? Set(try tombstones(generation).keys) : []
     cache.withLock { cache in
@@ -384,9 +384,11 @@ extension TenantKeys {
     }
   }
 
-  private static func generation(_ tenant: TenantID, _ places: KeyPlaces) throws -> Set<KeyFile> {
+  private static func generation(
+    _ tenant: TenantID, _ places: KeyPlaces, _ root: SecretBytes
+  ) throws -> Set<KeyFile> {
     let files = Set(try places.live.heads(of: tenant)).subtracting([.taken(tenant)])
-    guard !files.contains(.gone(tenant)) else { throw TenantErased() }
+    if files.contains(.gone(tenant)), try places.isEnded(tenant, root) { throw TenantErased() }
     return files
   }
 
@@ -410,7 +412,7 @@ extension TenantKeys {
 
   /// Every subject whose key was destroyed, as the live store says now.
   package func tombstones() throws -> [SubjectRef: Tombstone] {
-    try tombstones(try Self.generation(tenant, places))
+    try tombstones(try Self.generation(tenant, places, root))
   }
 
   /// Destroys the keys of subjects at every place, whatever an earlier try left. May be repeated at any time; a place that cannot be

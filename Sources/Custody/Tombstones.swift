@@ -93,6 +93,15 @@ struct TenantEnd: Equatable {
       context: SealingContext.gone(tenant: tenant))
   }
 
+  /// What does not open says nothing: whoever can write to a place of the keys could otherwise end a tenant.
+  static func refused(_ tenant: TenantID) -> Problem {
+    let path = KeyFile.gone(tenant).path
+    return Problem(
+      .conflict,
+      "\(path) opens at no place of the keys, so it ends nothing; remove it where it lies, or bring back a good copy of it.",
+      detail: path)
+  }
+
   static func open(_ box: [UInt8], tenant: TenantID, root: SecretBytes) -> TenantEnd? {
     guard let plain = try? Box.open(box, key: root, context: SealingContext.gone(tenant: tenant)),
       let parts = (try? CBOR.decode(plain))?.array, parts.count == 2, let erasure = parts[0].text,

@@ -94,10 +94,10 @@ package struct PostgresSchema: Sendable {
     "CREATE POLICY job_for_owner ON job FOR SELECT TO CURRENT_USER USING (true)",
     """
     CREATE OR REPLACE FUNCTION steward_due() RETURNS TABLE (tenant text, due bigint) LANGUAGE sql STABLE SECURITY DEFINER
-    SET search_path = steward AS $$
+    SET search_path = steward, pg_temp AS $$
       SELECT j.tenant, min(CASE WHEN j.state = 'running' THEN j.lease_until
         WHEN j.run_at > c.now + 86400000 OR j.created_at > c.now + 60000 THEN c.now ELSE j.run_at END)
-      FROM job j, (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) c
+      FROM steward.job j, (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now) c
       WHERE j.state IN ('waiting', 'running') GROUP BY j.tenant
     $$
     """,
@@ -164,6 +164,7 @@ package struct PostgresSchema: Sendable {
         "This database has no schema of Steward yet; name the owner's role with --database-owner to make it.")
     }
     try Self.refuseRights(link)
+    try Self.refuseFunctions(link)
     for table in tables where present[table.name] != table.version {
       if present[table.name] ?? 0 > table.version { throw Self.newer }
       throw Problem(
@@ -171,6 +172,21 @@ package struct PostgresSchema: Sendable {
         "The database's tables are older than this Steward; start once with the owner's role in --database-owner.",
         detail: table.name)
     }
+  }
+
+  /// What runs as the owner must not look among temporary tables first, where anybody may put a view that calls a function of theirs: without
+  /// `pg_temp` in the list, that is where PostgreSQL looks first.
+  private static func refuseFunctions(_ link: PostgresLink) throws {
+    let rows = try link.query(
+      """
+      SELECT proname FROM pg_proc WHERE pronamespace = 'steward'::regnamespace AND prosecdef
+      AND NOT coalesce(proconfig, '{}') @> ARRAY['search_path=steward, pg_temp'] LIMIT 1
+      """)
+    guard rows.count > 0 else { return }
+    throw Problem(
+      .unavailable,
+      "A function of the database is older than this Steward; start once with the owner's role in --database-owner.",
+      detail: rows.text(0, 0))
   }
 
   /// Whatever the role may do itself, or as a role that it may become.

@@ -155,6 +155,42 @@ struct ReplicaTests {
     #expect(try store.openTenant(place.tenant).takeSlot().number >= 1_500)
   }
 
+  @Test("what says that a tenant ended and does not open ends nothing, wherever it lies", arguments: ["keys", "a"])
+  func forgedEnd(at bad: String) throws {
+    let place = try Place()
+    _ = try place.tenant(try place.open(adding: ["a"])).takeSlot()
+    let (store, whole) = (try place.open(), try place.files("keys"))
+    let file = "tenants/\(place.tenant)/gone"
+    // Nothing at all, and the genuine end of another tenant.
+    let other = TenantID.make(at: Instant(milliseconds: 0))
+    let foreign = try TenantEnd(erasure: "e", at: Instant(milliseconds: 0)).seal(tenant: other, root: store.root)
+    for bytes in [[], foreign] {
+      try Data(bytes).write(to: URL(fileURLWithPath: "\(place[bad])/\(file)"))
+      #expect { try place.open() } throws: { ($0 as? Problem)?.message.contains(file) == true }
+      if bad == "keys" {
+        #expect(throws: Problem.self) { try store.isEnded(place.tenant) }
+        #expect { try store.openTenant(place.tenant) } throws: { $0 is Problem }
+        #expect { try store.createTenant(place.tenant) } throws: { $0 is Problem }
+      }
+      try FileManager.default.removeItem(atPath: "\(place[bad])/\(file)")
+      for one in ["keys", "a"] { #expect(try place.files(one) == whole) }
+    }
+    _ = try place.open().openTenant(place.tenant)
+  }
+
+  @Test(
+    "a mark that names keys that there are none of is refused and raises no other", arguments: [5_000, 1 << 48, .max])
+  func forgedMark(_ mark: Int64) throws {
+    let place = try Place()
+    _ = try place.tenant(try place.open(adding: ["a"])).takeSlot()
+    let (file, whole) = ("tenants/\(place.tenant)/taken", try place.files("keys"))
+    try Data("\(mark)\n".utf8).write(to: URL(fileURLWithPath: "\(place["a"])/\(file)"))
+    #expect { try place.open() } throws: { ($0 as? Problem)?.message.contains(file) == true }
+    #expect(try place.files("keys") == whole)
+    try FileManager.default.removeItem(atPath: "\(place["a"])/\(file)")
+    _ = try place.open().openTenant(place.tenant).takeSlot()
+  }
+
   @Test("a damaged file is named with its place and does not spread", arguments: ["keys", "a"])
   func damaged(at bad: String) throws {
     let place = try Place()

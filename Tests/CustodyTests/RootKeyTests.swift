@@ -100,6 +100,35 @@ struct RootKeyTests {
     #expect(throws: Problem.self) { try service.provider.keep(root, Self.head(1, "fake"), beside: nil) }
   }
 
+  @Test("a change leaves nothing on the disk of what the earlier root key opens")
+  func overwritten() throws {
+    let home = try RootHome(.directory)
+    let old = try home.home.provider.rootKey()
+    let places = [home.home.location.directory ?? "", home.replica]
+    // A second name of a file stands for the blocks that it leaves on the disk.
+    var kept: [(name: String, bytes: [UInt8])] = []
+    for place in places {
+      for file in try KeyPlaceName(place).place().list() where file.rootContext(KeyHome.id) != nil {
+        let name = "\(home.home.home)/kept-\(kept.count)"
+        #expect(link("\(place)/\(file.path)", name) == 0)
+        kept.append((name, try #require(try DurableFile.read(name))))
+      }
+    }
+    #expect(kept.count == 8)
+    let file = try #require(try home.home.location.rootKeyFile)
+    #expect(link(file, home.home.home + "/kept-root") == 0)
+    try home.change(to: try home.home.provider)
+    for one in kept { #expect(try DurableFile.read(one.name) != one.bytes) }
+    let text = old.withBytes { Hex.encode(Array($0)) }
+    #expect(
+      try !String(decoding: #require(try DurableFile.read(home.home.home + "/kept-root")), as: UTF8.self).contains(text)
+    )
+    let left = try places.flatMap { try FileManager.default.subpathsOfDirectory(atPath: $0) }.filter {
+      $0.hasSuffix(".old")
+    }
+    #expect(left.isEmpty)
+  }
+
   @Test(
     "a change keeps every key, on every replica, and the old root key opens nothing but old backups",
     arguments: KeyHome.Kind.all)

@@ -108,6 +108,20 @@ struct PostgresSchemaTests {
     #expect(try ground.refusal() == nil)
   }
 
+  @Test("a function that runs as the owner and finds temporary tables first is refused, and made anew")
+  func temporary() throws {
+    let ground = try Ground()
+    let functions = "steward.steward_erase_tenant(text)"
+    for path in ["steward", "pg_temp, steward"] {
+      try ground.run("ALTER FUNCTION \(functions) SET search_path = \(path)")
+      #expect(try ground.refusal()?.contains("function") == true, "\(path)")
+    }
+    try ground.run("ALTER FUNCTION \(functions) RESET search_path")
+    #expect(try ground.refusal()?.contains("function") == true)
+    try ground.bringForward(ground.schema)
+    #expect(try ground.refusal() == nil)
+  }
+
   @Test("a database without the schema, with an older or with a newer one is refused")
   func versions() throws {
     let ground = try Ground()

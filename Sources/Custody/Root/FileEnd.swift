@@ -7,8 +7,10 @@ extension DurableFile {
   static func replaceForGood(_ bytes: [UInt8], at path: String, by write: ([UInt8]) throws -> Void) throws {
     let old = path + ".old"
     // Of a try that was broken off. Before the new content took its place it is the very file that is still in use: only the name goes.
-    if isSame(old, path) { unlink(old) } else { try destroy(old) }
-    try syncDirectory(of: path)
+    if try exists(old) {
+      if isSame(old, path) { unlink(old) } else { try destroy(old) }
+      try syncDirectory(of: path)
+    }
     if try read(path) == bytes { return }
     guard link(path, old) == 0 || errno == ENOENT || errno == EPERM || errno == EOPNOTSUPP else {
       throw FileError(operation: "link", path: old, number: errno)

@@ -16,10 +16,10 @@ protocol KeyRewriting {
 extension KeyDirectory: KeyRewriting {
   func prepareToRewrite() throws {}
 
-  /// What was said about a root key is overwritten: whoever has the provider could still unwrap it.
+  /// What lay there is overwritten: it opens with the earlier root key, which the newer one seals, and whoever has the provider could still
+  /// unwrap what was said about it. What ends later would otherwise lie on the disk under an earlier root key.
   func rewrite(_ bytes: [UInt8], as file: KeyFile) throws {
     let path = path(of: file)
-    guard file == .root else { return try disk.write(bytes, path, true) }
     try DurableFile.replaceForGood(bytes, at: path) { try disk.write($0, path, true) }
   }
 
@@ -35,6 +35,7 @@ extension KeyRows: KeyRewriting {
   private func allow() throws { _ = try link.query("SELECT set_config('steward_keys.change', 'root', true)") }
 
   func rewrite(_ bytes: [UInt8], as file: KeyFile) throws {
+    if try read(file) == bytes { return }
     try allow()
     try link.queue(
       """

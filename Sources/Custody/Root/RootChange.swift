@@ -160,14 +160,10 @@ extension KeyFile {
 }
 
 extension HeldKeyPlaces {
-  /// Makes every place hold these bytes, the live store last.
+  /// Makes every place hold these bytes and nothing of what they replace, the live store last.
   func rewrite(_ bytes: [UInt8], as file: KeyFile) throws {
-    for replica in replicas {
-      try reach(replica) { replica in
-        if try replica.read(file) != bytes { try replica.rewrite(bytes, as: file) }
-      }
-    }
-    if try live.read(file) != bytes { try live.rewrite(bytes, as: file) }
+    for replica in replicas { try reach(replica) { try $0.rewrite(bytes, as: file) } }
+    try live.rewrite(bytes, as: file)
   }
 }
 
