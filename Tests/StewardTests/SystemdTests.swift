@@ -51,6 +51,7 @@ struct SystemdTests {
       "CapabilityBoundingSet=CAP_NET_BIND_SERVICE",
       "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "MemoryDenyWriteExecute=yes",
       "RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX", "SystemCallFilter=@system-service", "LimitCORE=0",
+      "MemorySwapMax=0",
       "StateDirectory=steward", "ConfigurationDirectory=steward", "RestrictNamespaces=yes",
     ])
   func sandbox(line: String) throws {

@@ -22,7 +22,7 @@ DONE = {
 LEFT = {
     "Restart", "RestartSec", "KillMode", "TimeoutStartSec", "ProtectClock", "ProtectKernelTunables", "ProtectKernelModules",
     "ProtectKernelLogs", "ProtectControlGroups", "ProtectProc", "ProcSubset", "RestrictRealtime", "RestrictSUIDSGID", "LockPersonality",
-    "RemoveIPC", "KeyringMode"}
+    "RemoveIPC", "KeyringMode", "MemorySwapMax"}
 
 AUDIT_ARCH_X86_64, AF = 0xC000003E, {"AF_UNIX": 1, "AF_INET": 2, "AF_INET6": 10}
 PR_SET_MDWE, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 65, 22, 38
