@@ -52,6 +52,7 @@ package struct Relocation: Sendable {
   private let keys: KeyLocation
   private let carried: [String]
   private let derivations: [Derivation]
+  private let underway: @Sendable (Connection, TenantID) throws -> Set<String>
   private let leavesFilesInDirectory: Bool
   private let opening: @Sendable (OpenInstallation) throws -> Ledger
   private let say: @Sendable (String) -> Void
@@ -59,7 +60,9 @@ package struct Relocation: Sendable {
   /// `carried` names the tables off the record whose rows come along. `leavesFilesInDirectory`: files lie in `DIR/files` of the target also
   /// where rows lie in a database. `opening` is how the program opens an installation; `say` hears how far it is.
   package init(
-    from source: Side, to target: Side, keys: KeyLocation, carried: [String], derivations: [Derivation],
+    from source: Side, to target: Side, keys: KeyLocation, carried: [String],
+    derivations: [Derivation],
+    underway: @escaping @Sendable (Connection, TenantID) throws -> Set<String> = { _, _ in [] },
     leavesFilesInDirectory: Bool = false, opening: @escaping @Sendable (OpenInstallation) throws -> Ledger,
     say: @escaping @Sendable (String) -> Void = { _ in }
   ) {
@@ -68,6 +71,7 @@ package struct Relocation: Sendable {
     self.keys = keys
     self.carried = carried
     self.derivations = derivations
+    self.underway = underway
     self.leavesFilesInDirectory = leavesFilesInDirectory
     self.opening = opening
     self.say = say
@@ -314,7 +318,7 @@ package struct Relocation: Sendable {
   private func compare(_ moved: [Moved], _ ground: Ground) throws -> [Tenant] {
     let found = try Verification.run(
       dataDirectory: ground.directory, only: Set(moved.map(\.report.tenant)),
-      inside: Verification.Inside(keys: keys, derivations: derivations))
+      inside: Verification.Inside(keys: keys, derivations: derivations, underway: underway))
     return moved.map { one in
       let there = found.first { $0.tenant == one.report.tenant }
       return Tenant(

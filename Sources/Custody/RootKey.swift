@@ -64,7 +64,9 @@ package struct FileKeyProvider: KeyProvider {
     }
     guard let held = try Held(path) else {
       throw Problem(
-        .unavailable, "There is no root key at the key store; name the key store with --keys or run `steward init`.")
+        .unavailable,
+        "There is no root key at \(path); name the place of the keys with --keys, and the keeper of the root key with --root-key."
+      )
     }
     guard let file else { return try held.current ?? { throw Held.damaged }() }
     guard let key = held.keys.first(where: { RootFile.id(of: $0, file.head.installation) == file.id }) else {

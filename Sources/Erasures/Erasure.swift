@@ -57,6 +57,15 @@ package struct Erasure: Record, Equatable {
     ], indexes: [Index(["state"]), Index(["object_type", "object_id"])],
     retention: "as long as somebody may ask what became of it")
 
+  /// Ids of those that were begun and are not over, as they stand in the plain columns; for whoever verifies.
+  package static func underway(_ connection: Connection, _ tenant: TenantID) throws -> Set<String> {
+    guard try connection.hasTable(table.name) else { return [] }
+    let states = State.allCases.filter(\.isUnderway).map { Value.text($0.rawValue) }
+    let rows = try connection.rows(
+      raw: "SELECT id FROM erasure WHERE tenant = ? AND state IN (?, ?)", [.text(tenant.text)] + states)
+    return Set(rows.compactMap { $0[0].text })
+  }
+
   package let id: ErasureID
   package let target: ErasureTarget
   package let suppress: Bool

@@ -21,6 +21,11 @@ package enum DiskProblem {
         .unavailable,
         "The \(error.error.sqlState == nil ? "disk failed" : "database was lost") while this was written: it may or may not be on the record. Look before you try again.",
         detail: "\(error.error)")
+    case let error as StorageError where error.sqlState?.hasPrefix("28") == true || error.sqlState == "3D000":
+      Problem(
+        .unavailable,
+        "The database refuses this program's role or does not exist; look at its address, its password file and pg_hba.conf.",
+        detail: "\(error)")
     case let error as StorageError where error.isConnectionLost:
       Problem(
         .unavailable, "The database cannot be reached; nothing was changed. Try again later.", detail: "\(error)")

@@ -89,6 +89,7 @@ package final class Installation: Sendable {
     let turn = try database.map(Installation.takeTurn)
     defer { withExtendedLifetime(turn) {} }
     if exists(at: directory) { return try Installation(opening: directory, keys: keys, replicas: replicas, database) }
+    if let database { try refuseStranger(keys, database, directory) }
     try DurableFile.makeDirectory(directory)
     if database == nil {
       try DurableFile.makeDirectory(directory + "/tenants")
@@ -120,6 +121,26 @@ package final class Installation: Sendable {
     let installation = try Installation(opening: directory, keys: keys, replicas: replicas, database, disk: disk)
     try DurableFile.write(Array((installation.verifierKey + "\n").utf8), to: directory + "/steward.vkey")
     return installation
+  }
+
+  /// A database with tenants has keys somewhere: others, made here, would sign a second history of it.
+  private static func refuseStranger(_ keys: KeyLocation, _ database: DatabaseSettings, _ directory: String) throws {
+    let pool = try database.open(connections: 1)
+    defer { pool.close() }
+    let known = try PostgresDatabase(pool: pool, tenant: nil).onWriterBlocking { connection, _ in
+      try connection.firstRow(raw: "SELECT 1 FROM tenant LIMIT 1") == nil ? nil : try Control.installation(connection)
+    }
+    guard let known else { return }
+    let place = try keys.place
+    let opens =
+      (try? KeyStore(at: place, provider: try keys.provider(dataDirectory: directory)).installationSeed(id: known.text))
+      != nil
+    guard opens else {
+      throw Problem(
+        .conflict,
+        "This database holds an installation already, and its keys are not at \(place); name them with --keys, and their root key with --root-key."
+      )
+    }
   }
 
   /// Before the id: what an earlier try left may be there for this machine only.

@@ -1,6 +1,7 @@
 import Accounts
 import AuditTrail
 import Backup
+import Custody
 import Erasures
 import Offboarding
 import Operations
@@ -51,6 +52,11 @@ package enum ModuleList {
     \.name)
 
   /// How each derived table among them is made from primary rows.
+  /// What it takes to verify from the inside.
+  package static func inside(_ keys: KeyLocation) -> Verification.Inside {
+    Verification.Inside(keys: keys, derivations: derivations, underway: Erasure.underway)
+  }
+
   package static let derivations: [Derivation] =
     AccountsModule.derivations + OffboardingModule.derivations
     + ErasuresModule.derivations

@@ -33,7 +33,7 @@ struct AuditCommand: AsyncParsableCommand {
     }
 
     private func read() throws -> [Verification.Report] {
-      let inside = keys.map { Verification.Inside(keys: root.location($0), derivations: ModuleList.derivations) }
+      let inside = keys.map { ModuleList.inside(root.location($0)) }
       if inside != nil { ProcessMemory.seal() }
       do { return try Verification.run(dataDirectory: data, inside: inside) } catch {
         Terminal.say("steward: \((error as? Problem)?.message ?? "This directory cannot be read as an installation.")")
@@ -45,7 +45,8 @@ struct AuditCommand: AsyncParsableCommand {
       [
         "tenant": .string(report.tenant.text), "slug": .string(report.slug), "entries": .integer(report.entries),
         "rows": .integer(report.rows), "opened": keys == nil ? .null : .integer(report.opened),
-        "erased": keys == nil ? .null : .integer(report.erased), "intact": .bool(report.isIntact),
+        "erased": keys == nil ? .null : .integer(report.erased),
+        "ending": keys == nil ? .null : .integer(report.ending), "intact": .bool(report.isIntact),
         "checkpoint": JSON(report.checkpoint),
         "findings": .array(
           report.findings.map { finding in
@@ -59,7 +60,10 @@ struct AuditCommand: AsyncParsableCommand {
 
     private func text(_ report: Verification.Report) -> String {
       let inside =
-        keys == nil ? "" : ", \(report.opened) opened" + (report.erased > 0 ? ", \(report.erased) erased" : "")
+        keys == nil
+        ? ""
+        : ", \(report.opened) opened" + (report.erased > 0 ? ", \(report.erased) erased" : "")
+          + (report.ending > 0 ? ", of which \(report.ending) keys are still to end: the erasure goes on" : "")
       let head = "\(report.slug): \(report.entries) entries, \(report.rows) rows\(inside)"
       let findings = report.findings.map { finding in
         let place = [finding.table, finding.key, finding.index.map { "entry \($0)" }].compactMap { $0 }

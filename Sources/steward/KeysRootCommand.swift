@@ -44,7 +44,7 @@ extension KeysCommand {
           "rewrapped": .integer(Int64(report.rewrapped)), "replicas": .integer(Int64(report.replicas)),
         ],
         text: """
-          The root key is number \(report.number) now, kept by \(report.provider); \(report.rewrapped) keys were sealed anew, \
+          The root key is number \(report.number) now, kept by \(report.provider)\(place(of: to)); \(report.rewrapped) keys were sealed anew, \
           on \(report.replicas) replicas too, and the old root key is gone.
 
           To do now
@@ -52,6 +52,12 @@ extension KeysCommand {
             2. Make a new recovery kit with steward keys recovery: the old one opens nothing.
             3. Destroy every copy of the old root key that you made yourself.
           """)
+    }
+
+    /// Of a file, where it lies now.
+    private func place(of to: String) -> String {
+      guard let file = try? RootForm(to).file else { return "" }
+      return " " + (DurableFile.resolved(file) ?? file)
     }
 
     private func drop(_ number: Int64) throws {
@@ -63,6 +69,7 @@ extension KeysCommand {
 
     private func show() throws {
       let standing = try RootStanding.read(at: try directory.keys.place)
+      let file = (try? directory.keys.rootKeyFile).flatMap(\.self).flatMap(DurableFile.resolved)
       let kit = standing.kit.map { "made \($0.made), of root key \($0.root)" } ?? "none is known"
       output.print(
         [
@@ -72,7 +79,7 @@ extension KeysCommand {
         ],
         text: """
           root key      number \(standing.number)\(standing.made.map { ", made \($0)" } ?? "")
-          kept by       \(standing.provider)\(standing.key == "-" ? "" : ", key \(standing.key)")
+          kept by       \(standing.provider)\(standing.key == "-" ? "" : ", key \(standing.key)")\(file.map { ", \($0)" } ?? "")
           earlier ones  \(standing.earlier), for backups
           recovery kit  \(kit)\(standing.kitIsStale ? "; make a new one, those from before the change open nothing" : "")\
           \(standing.isChanging ? "\nA change was broken off: finish it with the same --to as before." : "")

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Backup
 import Custody
+import Erasures
 import Platform
 import Server
 
@@ -135,7 +136,7 @@ extension Relocation {
     return Relocation(
       from: Side(directory: source, database: stands),
       to: Side(directory: target, database: url.map { DatabaseSettings(url: $0, owner: owner, schema: schema) }),
-      keys: keys, carried: ModuleList.tablesThatMove, derivations: ModuleList.derivations,
+      keys: keys, carried: ModuleList.tablesThatMove, derivations: ModuleList.derivations, underway: Erasure.underway,
       leavesFilesInDirectory: leavesFilesInDirectory, opening: { try StewardApp.ledger(of: $0) },
       say: { Terminal.say($0) })
   }

@@ -41,6 +41,8 @@ func speaking(_ body: () async throws -> Void) async throws {
     try await body()
   } catch let problem as Problem {
     Terminal.say("steward: \(problem.message)")
+    // Whoever sits at the machine may know what the database or the disk said.
+    if problem.code == .unavailable, let detail = problem.detail { Terminal.say("  (\(detail))") }
     for error in problem.errors where error.message != problem.message {
       Terminal.say("  \(error.field): \(error.message)")
     }

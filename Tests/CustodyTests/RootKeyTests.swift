@@ -30,7 +30,8 @@ struct RootKeyTests {
       "vault:https://vault.example.com/transit/k", "vault:https://vault.example.com/transit/k?token-file=/t&token=s",
       "vault:https://vault.example.com/transit/../k?token-file=/t", "azure-kv:https://a.vault.azure.net/secrets/k",
       "azure-kv:https://a.vault.azure.net/keys/k?identity=http://10.0.0.1", "aws-kms:alias/steward?credentials-file=/c",
-      "aws-kms:arn:aws:kms:eu-central-1:1:key/1", "vault:https://v/transit/k?token-file=relative",
+      "aws-kms:arn:aws:kms:eu-central-1:1:key/1", "vault:https://v/transit/k?token-file=relative", "bogus:x",
+      "bogus:/etc/x", "root.key", "file:",
     ] { #expect(throws: Problem.self, "\(bad)") { try RootForm(bad) } }
   }
 

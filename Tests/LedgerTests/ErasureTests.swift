@@ -173,6 +173,21 @@ struct ErasureTests {
     #expect(try lab.verified().contains { $0.key == memo.key && $0.reason.contains("lies there although") })
   }
 
+  @Test("while an erasure goes on its keys may be there; once it is over they may not")
+  func unfinished() async throws {
+    let lab = try await Lab()
+    _ = try await lab.erase([try await lab.edited("one")])
+    await lab.ledger.close()
+    func report(_ underway: Set<String>) throws -> Verification.Report {
+      let inside = Verification.Inside(
+        keys: KeyLocation(lab.bench.keys), derivations: [MemoIndex.derivation], underway: { _, _ in underway })
+      return try #require(try Verification.run(dataDirectory: lab.bench.data, inside: inside).first)
+    }
+    #expect(try report(["e1"]).isIntact && report(["e1"]).ending > 0)
+    #expect(try report([]).findings.contains { $0.reason.contains("its key was not destroyed") })
+    #expect(try report(["e2"]).findings.contains { $0.reason.contains("its key was not destroyed") })
+  }
+
   // MARK: Off the disk
 
   @Test("the sealed bytes of what was erased are in some file before, and in none after")

@@ -108,6 +108,21 @@ struct PostgresSchemaTests {
     #expect(try ground.refusal() == nil)
   }
 
+  @Test("a database that has tenants is not served with keys of its own making, and nothing is left of the try")
+  func stranger() async throws {
+    let bench = try await Bench(onPostgres: true)
+    let two = bench.directory + "/two"
+    let refused = #expect(throws: Problem.self) {
+      try Installation.create(at: two, keys: "\(two).keys", database: bench.database?.settings, now: noon)
+    }
+    #expect(refused?.code == .conflict && refused?.message.contains("--keys") == true)
+    #expect(!FileManager.default.fileExists(atPath: two) && !FileManager.default.fileExists(atPath: two + ".keys"))
+    let server = try Installation.create(at: two, keys: "\(bench.keys)", database: bench.database?.settings, now: noon)
+    #expect(server.verifierKey == bench.ledger.installation.verifierKey)
+    server.close()
+    await bench.ledger.close()
+  }
+
   @Test("a function that runs as the owner and finds temporary tables first is refused, and made anew")
   func temporary() throws {
     let ground = try Ground()

@@ -33,7 +33,14 @@ package enum RootForm: Sendable, Hashable {
     } else if let kind = ServiceAddress.Kind.allCases.first(where: { text.hasPrefix($0.rawValue + ":") }) {
       self = .service(try ServiceAddress(kind, String(text.dropFirst(kind.rawValue.utf8.count + 1))))
     } else {
-      self = .file(RootForm.rest(of: text, "file:") ?? text)
+      let named = RootForm.rest(of: text, "file:")
+      // A misspelt keeper is not a file in the current directory.
+      guard named?.isEmpty == false || text.contains("/") && !text.prefix(while: { $0 != "/" }).contains(":") else {
+        throw RootForm.wrong(
+          "Write an absolute path, passphrase, passphrase:FILE, pkcs11:…, vault:…, azure-kv:… or aws-kms:…; `\(text)` is none of them."
+        )
+      }
+      self = .file(named ?? text)
     }
   }
 
