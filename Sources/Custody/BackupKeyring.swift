@@ -33,6 +33,22 @@ extension KeyStore {
   package var backupKeyring: BackupKeyring { BackupKeyring(root: root, earlier: earlierRoots) }
 }
 
+extension RecoveryKit {
+  /// With the root keys before the kit's, which open the backups of their time, if one of the places of the keys that the kit names, or one
+  /// of `places`, can be read.
+  package func backupKeyring(from places: [String]? = nil) -> BackupKeyring {
+    let said = (places ?? keyStores).compactMap { text -> RootFile? in
+      guard let bytes = try? KeyPlaceName(text).place().read(.root), RootFile.isOf(rootKey, installationID, bytes)
+      else {
+        return nil
+      }
+      return try? RootFile(bytes)
+    }
+    let fullest = said.max { $0.earlier.count < $1.earlier.count }
+    return BackupKeyring(root: rootKey, earlier: (try? fullest?.earlierRoots(under: rootKey)) ?? [])
+  }
+}
+
 extension BackupKeyring {
   /// Under a root key that nobody has: what it opens, anybody can.
   package static func stranger() -> BackupKeyring { BackupKeyring(root: .random()) }

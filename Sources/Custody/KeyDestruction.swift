@@ -34,8 +34,9 @@ package struct KeyCopy: Sendable, Hashable {
 
 /// The outcome of destroying keys; repeated until it is complete.
 package struct KeyDestruction: Sendable, Hashable {
+  /// The last epoch that one of the keys was sealed under, even if it ended in an earlier try.
   package let epochBefore: Int64
-  /// The same where nothing was left to destroy.
+  /// The epoch now. Of a tenant the same: it has none after.
   package let epochAfter: Int64
   package let copies: [KeyCopy]
 

@@ -228,6 +228,16 @@ enum KeyBlock {
     guard plain.count == plainSize else { throw Box.OpenError.malformed }
     return plain
   }
+
+  /// A subject's own key out of the keys of its block: a copy, so that whoever holds it long keeps no other in memory. Zeros stand where a
+  /// key was destroyed.
+  static func key(of subject: SubjectRef, in keys: SecretBytes) throws -> SecretBytes {
+    try keys.withBytes { keys in
+      let key = UnsafeRawBufferPointer(rebasing: keys[(32 * subject.slot)..<(32 * subject.slot + 32)])
+      guard !key.allSatisfy({ $0 == 0 }) else { throw SubjectErased(subject: subject) }
+      return SecretBytes(key)
+    }
+  }
 }
 
 /// The mark of taken slots as it is written: decimal and a line feed.

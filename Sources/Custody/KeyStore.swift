@@ -111,8 +111,9 @@ package final class KeyStore: Sendable {
 
   /// Destroys every key of a tenant at every place, whatever an earlier try left; there will never be others. To be repeated until it is
   /// complete.
-  package func endTenant(_ tenant: TenantID, erasure: String, now: Instant) throws -> KeyDestruction {
-    try KeyTurn(tenant, places: places, root: root).endTenant(erasure: erasure, now: now)
+  package func endTenant(_ tenant: TenantID, erasure: String, now: @autoclosure () -> Instant) throws -> KeyDestruction
+  {
+    try KeyTurn(tenant, places: places, root: root).endTenant(erasure: erasure, now: now())
   }
 
   func createKey(_ file: KeyFile, context: [UInt8], _ held: HeldKeyPlaces) throws {

@@ -187,6 +187,11 @@ private struct Gathered {
     {
       return nil
     }
+    if good == nil, case .erased = file, try places.allSatisfy({ try !$0.exists(file) }) {
+      throw Problem(
+        .unavailable, "Records of destroyed keys were put together while the keys were copied; do it again.",
+        detail: file.path)
+    }
     guard let good else {
       throw Problem(
         .conflict, "No copy of \(file.path) opens with this root key; bring back another replica of the keys.")

@@ -20,8 +20,10 @@ final class KeyTurn {
   private(set) var written: [String] = []
   private(set) var epochBefore: Int64 = 0
   private(set) var epochAfter: Int64 = 0
-  /// Places that have nothing of an earlier epoch left.
-  private var done: Set<KeyPlaceName> = []
+  /// As many as were seen last.
+  private var tombstoneFiles = 0
+  /// Since when places have nothing of an earlier epoch left, as the clock said behind it.
+  private var ends: [KeyPlaceName: Instant] = [:]
 
   init(_ tenant: TenantID, places: KeyPlaces, root: SecretBytes) {
     self.tenant = tenant
@@ -30,30 +32,32 @@ final class KeyTurn {
   }
 
   /// Adds tombstones for the subjects that have none, and destroys their keys. `forced`: with a new epoch in any case.
+  /// `now` is read anew behind each step that tells its time: locks may have to be waited for.
   func run(
-    _ subjects: [SubjectRef] = [], erasure: String = "", now: Instant, forced: Bool = false
+    _ subjects: [SubjectRef] = [], erasure: String = "", now: @autoclosure () -> Instant, forced: Bool = false
   ) throws -> KeyDestruction {
     try places.live.prepareToEnd()
     for replica in try places.replicas().map(places.replica) { try? replica.prepareToEnd() }
-    let fresh = try bury(subjects, erasure, now)
+    let fresh = try bury(subjects, erasure, now())
     try begin(freshIn: fresh, forced: forced)
     try reseal()
-    let hadEnds = try endEarlierEpochs()
-    if hadEnds { sweep() }
-    return outcome(now)
+    let hadEnds = try endEarlierEpochs(now)
+    if tombstoneFiles > TombstoneFile.mostSmall { try mergeTombstones() }
+    if hadEnds { sweep(now) }
+    return outcome
   }
 
-  private func outcome(_ now: Instant) -> KeyDestruction {
-    let copies = replicas.map { copy($0, isLive: false, now) } + [copy(places.live.name, isLive: true, now)]
+  private var outcome: KeyDestruction {
+    let copies = replicas.map { copy($0, isLive: false) } + [copy(places.live.name, isLive: true)]
     return KeyDestruction(epochBefore: epochBefore, epochAfter: epochAfter, copies: copies)
   }
 
-  private func copy(_ name: KeyPlaceName, isLive: Bool, _ now: Instant) -> KeyCopy {
-    let isDone = done.contains(name) && obstacles[name] == nil
+  private func copy(_ name: KeyPlaceName, isLive: Bool) -> KeyCopy {
+    let end = obstacles[name] == nil ? ends[name] : nil
     return KeyCopy(
-      place: "\(name)", isLive: isLive, endedAt: isDone ? now : nil,
-      obstacle: isDone ? nil : obstacles[name] ?? "Keys of an earlier epoch are still there; they go with the next try."
-    )
+      place: "\(name)", isLive: isLive, endedAt: end,
+      obstacle: end != nil
+        ? nil : obstacles[name] ?? "Keys of an earlier epoch are still there; they go with the next try.")
   }
 
   // MARK: Places
@@ -72,7 +76,9 @@ final class KeyTurn {
   private struct State {
     /// Replicas in their order, then the live store.
     var sites: [Site]
-    var stones: Set<SubjectRef> = []
+    /// Of each subject with a tombstone the last epoch that its key was sealed under.
+    var stones: [SubjectRef: Int64] = [:]
+    var stoneFiles: [KeyFile: TombstoneFile] = [:]
     var epochs: [Int64: SecretBytes] = [:]
     var current: Int64 = 0
     /// Slots to be emptied, by block.
@@ -132,9 +138,13 @@ final class KeyTurn {
       guard case .erased(_, let id) = file else { continue }
       let found = try firstThatOpens(file, state) { TombstoneFile.open($0, tenant: tenant, id: id, root: root) }
       guard let found else { throw KeyTurn.damaged(file) }
-      for group in found.groups { state.stones.formUnion(group.subjects) }
+      for group in found.groups {
+        for subject in group.subjects { state.stones[subject] = max(group.epoch, state.stones[subject] ?? 0) }
+      }
+      state.stoneFiles[file] = found
     }
-    for subject in state.stones { state.slots[subject.block, default: []].append(subject.slot) }
+    tombstoneFiles = state.stoneFiles.count
+    for subject in state.stones.keys { state.slots[subject.block, default: []].append(subject.slot) }
   }
 
   private func readEpochs(_ state: inout State) throws {
@@ -199,12 +209,39 @@ final class KeyTurn {
         }
         if let bytes { try spread(file, bytes, state.sites) }
       }
-      let fresh = subjects.filter { !state.stones.contains($0) }
-      for file in TombstoneFile.files(fresh, erasure: erasure, at: now) {
+      let fresh = subjects.filter { state.stones[$0] == nil }
+      let blocks = Set(fresh.map(\.block))
+      let last = state.sites.flatMap { site in blocks.compactMap { site.blocks[$0] } }.max() ?? state.current
+      // Also where an earlier try turned the epoch and nobody heard of it.
+      if !subjects.isEmpty { epochBefore = subjects.reduce(0) { max($0, state.stones[$1] ?? last) } }
+      for file in TombstoneFile.files(fresh, erasure: erasure, at: now, epoch: last) {
         let id = ID<TombstoneFile>.make(at: now)
         try spread(.erased(tenant, id), try file.seal(tenant: tenant, id: id, root: root), state.sites)
       }
-      return Set(fresh.map(\.block))
+      return blocks
+    }
+  }
+
+  /// Puts small files of tombstones together, so that not every erasure leaves one that whoever opens the tenant has to read. Only while every
+  /// place can be reached, and what they say is durable at each before one of them goes.
+  private func mergeTombstones() throws {
+    try places.locked(.tenant(tenant)) { held in
+      let state = try look(held)
+      let small = state.stoneFiles.filter { $0.value.isSmall }
+      guard small.count > TombstoneFile.mostSmall, obstacles.isEmpty, state.sites.count == held.replicas.count + 1
+      else {
+        return
+      }
+      for file in TombstoneFile.merged(Array(small.values)) {
+        let id = ID<TombstoneFile>.make(at: file.groups.last?.at ?? Instant(milliseconds: 0))
+        try spread(.erased(tenant, id), try file.seal(tenant: tenant, id: id, root: root), state.sites)
+      }
+      guard obstacles.isEmpty else { return }
+      for site in state.sites {
+        _ = try at(site) {
+          try $0.end(small.keys.filter(site.heads.contains).sorted { $0.order < $1.order }, of: tenant)
+        }
+      }
     }
   }
 
@@ -234,7 +271,11 @@ final class KeyTurn {
 
   /// Whether the current epoch ever sealed a key that must not be: then it has to end, too.
   private func needsEpoch(_ state: State, _ fresh: Set<Int64>) throws -> Bool {
-    if state.sites.contains(where: { site in fresh.contains { site.blocks[$0] == state.current } }) { return true }
+    let isCurrent = fresh.contains { number in
+      let epochs = state.sites.compactMap { $0.blocks[number] }
+      return epochs.isEmpty || epochs.contains(state.current)
+    }
+    if isCurrent { return true }
     for site in state.sites {
       for (number, slots) in state.slots where site.blocks[number] == state.current {
         let holds = try at(site) { files -> Bool in
@@ -334,7 +375,7 @@ final class KeyTurn {
   // MARK: 4. The end of earlier epochs
 
   /// Whether there were any.
-  private func endEarlierEpochs() throws -> Bool {
+  private func endEarlierEpochs(_ now: () -> Instant) throws -> Bool {
     try places.locked(.tenant(tenant)) { held in
       let state = try look(held)
       let file = KeyFile.epoch(tenant, state.current)
@@ -345,7 +386,7 @@ final class KeyTurn {
         let earlier = site.heads.filter { ($0.epoch ?? .max) < state.current }.sorted { $0.order < $1.order }
         any = any || !earlier.isEmpty
         if try at(site, { try $0.end(earlier, of: tenant) }) != nil {
-          done.insert(site.name)
+          ends[site.name] = now()
           written += earlier.map { "\(site.name)/\($0.path)" }
         }
       }
@@ -353,9 +394,14 @@ final class KeyTurn {
     }
   }
 
-  private func sweep() {
-    for replica in replicas where obstacles[replica] == nil { places.replica(replica).sweep() }
-    places.live.sweep()
+  private func sweep(_ now: () -> Instant) {
+    for replica in replicas where obstacles[replica] == nil { sweep(places.replica(replica), now) }
+    sweep(places.live, now)
+  }
+
+  private func sweep(_ place: any KeyPlace, _ now: () -> Instant) {
+    place.sweep()
+    if ends[place.name] != nil { ends[place.name] = now() }
   }
 }
 
@@ -364,16 +410,20 @@ final class KeyTurn {
 extension KeyTurn {
   /// Destroys every key of the tenant at every place that can be reached. To be repeated until it is complete. Without an `erasure` only what
   /// an earlier call began.
-  func endTenant(erasure: String?, now: Instant) throws -> KeyDestruction {
+  func endTenant(erasure: String?, now: @autoclosure () -> Instant) throws -> KeyDestruction {
     try places.live.prepareToEnd()
     for replica in try places.replicas().map(places.replica) { try? replica.prepareToEnd() }
     let gone = KeyFile.gone(tenant)
     try places.locked(.tenant(tenant)) { held in
       let state = State(sites: try sites(held))
       let there = try firstThatOpens(gone, state, opensEnd)
+      let last = state.sites.flatMap { $0.heads.compactMap(\.epoch) }.max() ?? 0
       guard
-        let bytes = try there ?? erasure.map({ try TenantEnd(erasure: $0, at: now).seal(tenant: tenant, root: root) })
+        let bytes = try there
+          ?? erasure.map({ try TenantEnd(erasure: $0, at: now(), epoch: last).seal(tenant: tenant, root: root) })
       else { throw TenantEnd.refused(tenant) }
+      // Also where an earlier try ended it and nobody heard of it.
+      epochBefore = TenantEnd.open(bytes, tenant: tenant, root: root)?.epoch ?? last
       try spread(gone, bytes, state.sites)
     }
     try places.locked(.tenant(tenant)) { held in
@@ -384,14 +434,14 @@ extension KeyTurn {
           + site.blocks.keys.sorted().map { KeyFile.block(tenant, $0) }
         epochBefore = max(epochBefore, site.heads.compactMap(\.epoch).max() ?? 0)
         if try at(site, { try $0.end(files, of: tenant) }) != nil {
-          done.insert(site.name)
+          ends[site.name] = now()
           written += files.map { "\(site.name)/\($0.path)" }
         }
       }
     }
-    sweep()
+    sweep(now)
     epochAfter = epochBefore
-    return outcome(now)
+    return outcome
   }
 }
 

@@ -140,11 +140,12 @@ extension SealedKit {
         [ ] Keep at least one key store above on another machine. A single copy of the keys that is lost
             takes all data with it, backups too.
         [ ] Try it:  steward keys recovery check --file THIS-FILE
-        [ ] Make a new kit whenever the places of the keys change.
+        [ ] Make a new kit whenever the places of the keys change, and after every change of the root key
+            or of the installation's key (steward keys root, steward keys rotate installation).
 
       To bring the installation back
         1. Install Steward, make the backup and one of the key stores reachable.
-        2. steward backup restore --from BACKUP --data NEWDIR --recovery THIS-FILE
+        2. steward restore --from BACKUP --data NEWDIR --recovery THIS-FILE
         3. From paper: type the block below, from BEGIN to END, into a file. Each numbered line ends
            with a check of its own, and a mistyped line is named.
         4. Make new replicas of the keys, and a new kit.

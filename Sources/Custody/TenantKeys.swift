@@ -13,7 +13,8 @@ import Synchronization
 /// of need. `cache` is held
 /// for no reading or writing, so that a store that is away keeps nobody from keys that are known.
 package final class TenantKeys: Sendable {
-  private static let blocksHeld = 64
+  /// 32 KiB each.
+  private static let blocksHeld = 128
   private static let largestReservation: Int64 = 1_024
   /// From reservations of this size on, the next one is made before it is needed.
   private static let aheadFrom: Int64 = 256
@@ -70,12 +71,14 @@ package final class TenantKeys: Sendable {
   private struct Cache {
     /// The mark as it was last seen. It only rises, so what lies below is known without asking.
     var mark: Int64
-    /// Blocks that were read.
-    var blocks: [Int64: [SecretBytes?]] = [:]
+    /// Blocks that were read, each in one piece: a thousand objects would take longer to make than to open.
+    var blocks: [Int64: SecretBytes] = [:]
     var recent: [Int64] = []
     var epochs: [Int64: SecretBytes] = [:]
     /// The tenant's files but blocks and mark when they were last looked at: any destruction of keys changes them.
     var generation: Set<KeyFile>
+    /// How often it was another one.
+    var turns: Int64 = 0
     /// Subjects with a tombstone, whatever their blocks say.
     var erased: Set<SubjectRef> = []
     var lookedAt: ContinuousClock.Instant
@@ -84,6 +87,13 @@ package final class TenantKeys: Sendable {
       blocks = [:]
       recent = []
       epochs = [:]
+    }
+
+    /// What is known of a subject's key, if its block is at hand.
+    func key(of subject: SubjectRef) throws -> SecretBytes? {
+      if !erased.isEmpty, erased.contains(subject) { throw SubjectErased(subject: subject) }
+      guard let block = blocks[subject.block] else { return nil }
+      return try KeyBlock.key(of: subject, in: block)
     }
   }
 
@@ -177,7 +187,7 @@ package final class TenantKeys: Sendable {
       slots.isHurried = true
       guard slots.failure == nil, slots.advance() else { return nil }
       let subject = SubjectRef(slots.next)
-      guard isFresh, let key = cache.withLock({ $0.blocks[subject.block] })?[subject.slot] else { return nil }
+      guard let key = keyAtHand(subject, youngerThan: KeyLease.limit) else { return nil }
       slots.next += 1
       return (subject, key, slots.mustReserveAhead())
     }
@@ -189,10 +199,24 @@ package final class TenantKeys: Sendable {
   /// The 32-byte key of a subject. Throws `KeyMissing` if it is missing and `SubjectErased` if it was destroyed.
   package func key(of subject: SubjectRef) throws -> SecretBytes {
     guard subject.number >= 0 else { throw KeyMissing(subject: subject) }
+    let now = lease?.now()
+    let known = try cache.withLock { cache -> SecretBytes? in
+      if let now, now - cache.lookedAt >= KeyLease.renewal { return nil }
+      return try cache.key(of: subject)
+    }
+    if let known { return known }
     try look()
     guard !cache.withLock({ $0.erased.contains(subject) }) else { throw SubjectErased(subject: subject) }
-    guard let key = try block(subject.block)[subject.slot] else { throw SubjectErased(subject: subject) }
-    return key
+    return try KeyBlock.key(of: subject, in: try block(subject.block))
+  }
+
+  /// The key if it is in memory and the store was looked at not longer ago than that.
+  private func keyAtHand(_ subject: SubjectRef, youngerThan age: Duration) -> SecretBytes? {
+    let now = lease?.now()
+    return cache.withLock { cache in
+      if let now, now - cache.lookedAt >= age { return nil }
+      return try? cache.key(of: subject)
+    }
   }
 
   /// HMAC-SHA-256 under the tenant's index key (docs/format.md §5.3), for derived tables.
@@ -292,14 +316,10 @@ package final class TenantKeys: Sendable {
     throw KeyMissing(subject: SubjectRef(number * SubjectRef.slotsPerBlock))
   }
 
-  private func block(_ number: Int64) throws -> [SecretBytes?] {
+  private func block(_ number: Int64) throws -> SecretBytes {
     if let keys = cache.withLock({ $0.blocks[number] }) { return keys }
     let generation = cache.withLock { $0.generation }
-    let plain = try read(number)
-    let keys = stride(from: 0, to: plain.count, by: 32).map { start -> SecretBytes? in
-      let key = plain[start..<start + 32]
-      return key.allSatisfy { $0 == 0 } ? nil : SecretBytes(key)
-    }
+    let keys = SecretBytes(try read(number))
     return cache.withLock { cache in
       // Another thread may have read it meanwhile.
       if let known = cache.blocks[number] { return known }
@@ -328,12 +348,6 @@ package struct KeyLease: Sendable {
 }
 
 extension TenantKeys {
-  /// Whether what is in memory may be used without looking at the store.
-  private var isFresh: Bool {
-    guard let lease else { return true }
-    return lease.now() - cache.withLock({ $0.lookedAt }) < KeyLease.limit
-  }
-
   /// Sees to it that nothing is used that was in memory for too long. Throws if the store would have to be asked and cannot be.
   private func look() throws {
     guard let lease else { return }
@@ -353,11 +367,16 @@ extension TenantKeys {
       cache.lookedAt = max(cache.lookedAt, before)
       guard isOther else { return }
       cache.generation = generation
+      cache.turns += 1
       cache.erased.formUnion(erased)
       cache.forget()
     }
     return isOther
   }
+
+  /// How often keys were seen to have been destroyed since this was opened, whoever saw it: whoever shows what they sealed compares it with what it
+  /// was before.
+  package var turns: Int64 { cache.withLock { $0.turns } }
 
   /// For a timer: looks at the live store if it is time, and throws if it is overdue and cannot be asked; then nothing is left in memory.
   /// Answers whether keys were destroyed.
@@ -392,13 +411,20 @@ extension TenantKeys {
     return files
   }
 
-  private func tombstones(_ files: Set<KeyFile>) throws -> [SubjectRef: Tombstone] {
+  /// How often the files may change while they are read.
+  private static let readings = 8
+
+  private func tombstones(_ files: Set<KeyFile>, reading: Int = 1) throws -> [SubjectRef: Tombstone] {
     var stones: [SubjectRef: Tombstone] = [:]
     for file in files {
       guard case .erased(_, let id) = file else { continue }
-      guard let bytes = try places.read(file),
-        let found = TombstoneFile.open(bytes, tenant: tenant, id: id, root: root)
-      else {
+      let bytes = try places.read(file)
+      if bytes == nil, reading < Self.readings {
+        // Another process put small files together: what this one said another says now.
+        let now = try Self.generation(tenant, places, root)
+        if !now.contains(file) { return try tombstones(now, reading: reading + 1) }
+      }
+      guard let bytes, let found = TombstoneFile.open(bytes, tenant: tenant, id: id, root: root) else {
         throw Problem(
           .unavailable, "A record of destroyed keys is damaged; bring the key store back from a replica.",
           detail: file.path)
@@ -417,23 +443,28 @@ extension TenantKeys {
 
   /// Destroys the keys of subjects at every place, whatever an earlier try left. May be repeated at any time; a place that cannot be
   /// reached stays pending, and says so. Throws if the live store cannot be written, or a subject was never taken.
-  package func destroy(_ subjects: [SubjectRef], erasure: String, now: Instant) throws -> KeyDestruction {
-    guard try subjects.allSatisfy({ try $0.number >= 0 && isTaken($0) }) else {
+  /// `now` is read behind what ended, place by place.
+  package func destroy(
+    _ subjects: [SubjectRef], erasure: String, now: @autoclosure () -> Instant
+  ) throws -> KeyDestruction {
+    guard try !subjects.isEmpty && subjects.allSatisfy({ try $0.number >= 0 && isTaken($0) }) else {
       throw Problem(.internal, "A key was to be destroyed that was never used.")
     }
     return try turn(subjects, erasure, now, forced: false)
   }
 
   /// Gives the tenant a new epoch key and ends the old one, without destroying any subject's key.
-  package func turnEpoch(now: Instant) throws -> KeyDestruction { try turn([], "", now, forced: true) }
+  package func turnEpoch(now: @autoclosure () -> Instant) throws -> KeyDestruction {
+    try turn([], "", now, forced: true)
+  }
 
   private func turn(
-    _ subjects: [SubjectRef], _ erasure: String, _ now: Instant, forced: Bool
+    _ subjects: [SubjectRef], _ erasure: String, _ now: () -> Instant, forced: Bool
   ) throws -> KeyDestruction {
     defer { cache.withLock { $0.forget() } }
     cache.withLock { $0.erased.formUnion(subjects) }
     let turn = KeyTurn(tenant, places: places, root: root)
-    let destruction = try turn.run(subjects, erasure: erasure, now: now, forced: forced)
+    let destruction = try turn.run(subjects, erasure: erasure, now: now(), forced: forced)
     try lookAgain()
     return destruction
   }

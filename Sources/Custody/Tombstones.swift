@@ -2,13 +2,20 @@ import Kernel
 
 /// Tombstones as one file holds them (docs/format.md §5.6): a box under the root key, so that nobody who lacks it can make a server erase
 /// rows.
-struct TombstoneFile {
+struct TombstoneFile: Equatable {
   /// How many subjects one file takes at most; their runs then stay far below the largest key file.
   static let largest = 32_768
+
+  /// So many small files lie there before they are put together.
+  static let mostSmall = 64
+  /// Estimated bytes from which on a file is left as it is, and what one that is made of others has at most.
+  private static let (small, whole) = (128 << 10, 512 << 10)
 
   struct Group: Equatable {
     let erasure: String
     let at: Instant
+    /// The highest that one of their keys was sealed under: the last that has to end.
+    let epoch: Int64
     /// Ascending.
     let subjects: [SubjectRef]
   }
@@ -16,12 +23,46 @@ struct TombstoneFile {
   let groups: [Group]
 
   /// The files that say these tombstones.
-  static func files(_ subjects: [SubjectRef], erasure: String, at now: Instant) -> [TombstoneFile] {
+  static func files(
+    _ subjects: [SubjectRef], erasure: String, at now: Instant, epoch: Int64
+  ) -> [TombstoneFile] {
     let ordered = Set(subjects).sorted { $0.number < $1.number }
     return stride(from: 0, to: ordered.count, by: largest).map { start in
       let part = Array(ordered[start..<min(start + largest, ordered.count)])
-      return TombstoneFile(groups: [Group(erasure: erasure, at: now, subjects: part)])
+      return TombstoneFile(groups: [Group(erasure: erasure, at: now, epoch: epoch, subjects: part)])
     }
+  }
+
+  /// At most; a run of one subject takes ten bytes, and an id with its time and epoch about fifty.
+  private static func weight(_ group: Group) -> Int { 58 + 11 * group.subjects.count }
+
+  var isSmall: Bool { groups.reduce(0) { $0 + TombstoneFile.weight($1) } < TombstoneFile.small }
+
+  /// Files that say what all of these say.
+  static func merged(_ files: [TombstoneFile]) -> [TombstoneFile] {
+    struct Name: Hashable {
+      let erasure: String
+      let at: Instant
+      let epoch: Int64
+    }
+    var subjects: [Name: Set<SubjectRef>] = [:]
+    for group in files.flatMap(\.groups) {
+      subjects[Name(erasure: group.erasure, at: group.at, epoch: group.epoch), default: []].formUnion(group.subjects)
+    }
+    let groups = subjects.map { name, subjects in
+      Group(
+        erasure: name.erasure, at: name.at, epoch: name.epoch, subjects: subjects.sorted { $0.number < $1.number })
+    }
+    var (made, weight): ([[Group]], Int) = ([], whole)
+    for group in groups.sorted(by: { ($0.at, $0.erasure) < ($1.at, $1.erasure) }) {
+      if weight + Self.weight(group) > whole {
+        made.append([])
+        weight = 0
+      }
+      made[made.count - 1].append(group)
+      weight += Self.weight(group)
+    }
+    return made.map(TombstoneFile.init)
   }
 
   var stones: [Tombstone] {
@@ -35,7 +76,10 @@ struct TombstoneFile {
   func seal(tenant: TenantID, id: ID<TombstoneFile>, root: SecretBytes) throws -> [UInt8] {
     let plain = CBOR.array(
       groups.map { group in
-        .array([.text(group.erasure), .integer(group.at.milliseconds), .array(TombstoneFile.runs(group.subjects))])
+        .array([
+          .text(group.erasure), .integer(group.at.milliseconds), .integer(group.epoch),
+          .array(TombstoneFile.runs(group.subjects)),
+        ])
       })
     return try Box.seal(plain.encoded, key: root, context: SealingContext.erased(tenant: tenant, id: id))
   }
@@ -47,10 +91,10 @@ struct TombstoneFile {
     else { return nil }
     var groups: [Group] = []
     for item in items {
-      guard let parts = item.array, parts.count == 3, let erasure = parts[0].text, let at = parts[1].integer,
-        let subjects = parts[2].array.flatMap(TombstoneFile.subjects)
+      guard let parts = item.array, parts.count == 4, let erasure = parts[0].text, let at = parts[1].integer,
+        let epoch = parts[2].integer, epoch > 0, let subjects = parts[3].array.flatMap(TombstoneFile.subjects)
       else { return nil }
-      groups.append(Group(erasure: erasure, at: Instant(milliseconds: at), subjects: subjects))
+      groups.append(Group(erasure: erasure, at: Instant(milliseconds: at), epoch: epoch, subjects: subjects))
     }
     return TombstoneFile(groups: groups)
   }
@@ -86,10 +130,12 @@ struct TombstoneFile {
 struct TenantEnd: Equatable {
   let erasure: String
   let at: Instant
+  /// The last that the tenant had.
+  let epoch: Int64
 
   func seal(tenant: TenantID, root: SecretBytes) throws -> [UInt8] {
     try Box.seal(
-      CBOR.array([.text(erasure), .integer(at.milliseconds)]).encoded, key: root,
+      CBOR.array([.text(erasure), .integer(at.milliseconds), .integer(epoch)]).encoded, key: root,
       context: SealingContext.gone(tenant: tenant))
   }
 
@@ -104,9 +150,9 @@ struct TenantEnd: Equatable {
 
   static func open(_ box: [UInt8], tenant: TenantID, root: SecretBytes) -> TenantEnd? {
     guard let plain = try? Box.open(box, key: root, context: SealingContext.gone(tenant: tenant)),
-      let parts = (try? CBOR.decode(plain))?.array, parts.count == 2, let erasure = parts[0].text,
-      let at = parts[1].integer
+      let parts = (try? CBOR.decode(plain))?.array, parts.count == 3, let erasure = parts[0].text,
+      let at = parts[1].integer, let epoch = parts[2].integer
     else { return nil }
-    return TenantEnd(erasure: erasure, at: Instant(milliseconds: at))
+    return TenantEnd(erasure: erasure, at: Instant(milliseconds: at), epoch: epoch)
   }
 }

@@ -22,6 +22,11 @@ package enum Base64 {
     if isDone == nil { Array(bytes).withUnsafeBufferPointer { append(plain: $0, to: &out) } }
   }
 
+  /// The same for plain memory, which every digest is.
+  package static func append(_ bytes: UnsafeRawBufferPointer, to out: inout [UInt8]) {
+    bytes.withMemoryRebound(to: UInt8.self) { append(plain: $0, to: &out) }
+  }
+
   /// The two digits of every 12 bits, in the order in which they are written.
   private static let pairs: [(UInt8, UInt8)] = (0..<4_096).map { (digits[$0 >> 6], digits[$0 & 63]) }
 

@@ -33,6 +33,12 @@ package struct Digest: Hashable, Sendable, CustomStringConvertible {
     withUnsafeMutableBytes(of: &words) { $0.copyBytes(from: bytes) }
   }
 
+  /// The same from plain memory, as a row of a database has it.
+  package init?(bytes: UnsafeRawBufferPointer) {
+    guard bytes.count == 32 else { return nil }
+    withUnsafeMutableBytes(of: &words) { $0.copyMemory(from: bytes) }
+  }
+
   package init?(base64 text: some StringProtocol) {
     guard text.utf8.count == 44, let bytes = Base64.decode(text) else { return nil }
     self.init(bytes: bytes)

@@ -7,13 +7,17 @@ package struct ID<Noun>: Hashable, Sendable, Comparable, CustomStringConvertible
 
   /// Makes a new id from the current instant and 80 random bits.
   package static func make(at now: Instant, using random: inout some RandomNumberGenerator) -> ID {
-    let high = (UInt64(clamping: now.milliseconds) << 16) | (random.next() & 0xffff)
+    let high = high(now, random.next())
     return ID(high: high, low: random.next())
   }
 
+  private static func high(_ now: Instant, _ random: UInt64) -> UInt64 {
+    (UInt64(clamping: now.milliseconds) << 16) | (random & 0xffff)
+  }
+
   package static func make(at now: Instant) -> ID {
-    var random = RandomPool()
-    return make(at: now, using: &random)
+    let (first, second) = RandomPool.pair()
+    return ID(high: high(now, first), low: second)
   }
 
   /// Returns nil unless `text` is exactly the written form of an id.
@@ -76,13 +80,17 @@ package struct IDBits: Hashable, Sendable {
   private init?(utf8: UnsafeBufferPointer<UInt8>) {
     // 26 digits hold 130 bits: the first two must be zero.
     guard utf8.count == 26, utf8[0] <= UInt8(ascii: "7") else { return nil }
-    var (high, low) = (UInt64(0), UInt64(0))
-    for byte in utf8 {
-      let digit = Base32.values[Int(byte)]
-      guard digit < 32 else { return nil }
-      high = high << 5 | low >> 59
-      low = low << 5 | UInt64(digit)
+    var (high, low, seen) = (UInt64(0), UInt64(0), UInt8(0))
+    Base32.values.withUnsafeBufferPointer { values in
+      for byte in utf8 {
+        let digit = values[Int(byte)]
+        // What is no digit has a bit above the five.
+        seen |= digit
+        high = high << 5 | low >> 59
+        low = low << 5 | UInt64(digit & 31)
+      }
     }
+    guard seen < 32 else { return nil }
     self.init(high: high, low: low)
   }
 
@@ -104,14 +112,14 @@ enum Base32 {
   static func value(_ byte: UInt8) -> UInt64 { UInt64(values[Int(byte)] & 31) }
 
   static func encode(high: UInt64, low: UInt64) -> String {
-    var high = high
-    var low = low
-    var characters = [UInt8](repeating: 0, count: 26)
-    for position in characters.indices.reversed() {
-      characters[position] = digits[Int(low & 31)]
-      low = (low >> 5) | (high << 59)
-      high >>= 5
+    String(unsafeUninitializedCapacity: 26) { characters in
+      var (high, low) = (high, low)
+      for position in (0..<26).reversed() {
+        characters.initializeElement(at: position, to: digits[Int(low & 31)])
+        low = (low >> 5) | (high << 59)
+        high >>= 5
+      }
+      return 26
     }
-    return String(decoding: characters, as: UTF8.self)
   }
 }

@@ -16,6 +16,9 @@ package struct RandomPool: RandomNumberGenerator, Sendable {
 
   package func next() -> UInt64 { RandomPool.page.withLock { RandomPool.take(from: &$0) } }
 
+  /// Two words at once, for an id.
+  static func pair() -> (UInt64, UInt64) { page.withLock { (take(from: &$0), take(from: &$0)) } }
+
   /// `count` bytes.
   package static func bytes(_ count: Int) -> [UInt8] {
     var bytes: [UInt8] = []

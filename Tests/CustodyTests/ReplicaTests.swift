@@ -163,7 +163,8 @@ struct ReplicaTests {
     let file = "tenants/\(place.tenant)/gone"
     // Nothing at all, and the genuine end of another tenant.
     let other = TenantID.make(at: Instant(milliseconds: 0))
-    let foreign = try TenantEnd(erasure: "e", at: Instant(milliseconds: 0)).seal(tenant: other, root: store.root)
+    let foreign = try TenantEnd(erasure: "e", at: Instant(milliseconds: 0), epoch: 1).seal(
+      tenant: other, root: store.root)
     for bytes in [[], foreign] {
       try Data(bytes).write(to: URL(fileURLWithPath: "\(place[bad])/\(file)"))
       #expect { try place.open() } throws: { ($0 as? Problem)?.message.contains(file) == true }

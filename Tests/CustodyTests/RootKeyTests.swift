@@ -153,6 +153,13 @@ struct RootKeyTests {
       // Backups of the first root key's time still open; with it alone, nothing of today does.
       let keyring = try home.store(next).backupKeyring
       #expect(try Self.same(keyring.unwrap(wrapped, installation: KeyHome.id, backup: "b"), old))
+      // With the kit of today and a place of the keys too, without one not.
+      let kit = try home.store(next).recoveryKit(id: KeyHome.id, verifierKey: "k", now: Instant(milliseconds: 0))
+      let opened = try kit.backupKeyring(from: [home.replica]).unwrap(wrapped, installation: KeyHome.id, backup: "b")
+      #expect(Self.same(opened, old))
+      #expect(throws: Box.OpenError.self) {
+        try kit.backupKeyring(from: ["/nowhere"]).unwrap(wrapped, installation: KeyHome.id, backup: "b")
+      }
       let box = try #require(try home.home.location.place.place().read(.installation))
       #expect(!Box.isSealed(box, under: old, context: SealingContext.installationKey(id: KeyHome.id, number: 1)))
       #expect(try !home.home.location.place.place().exists(.nextRoot))
