@@ -17,6 +17,13 @@ package struct ObjectRef: Hashable, Sendable, CustomStringConvertible {
     self.type = "\(type)"
     self.id = id.description
   }
+
+  /// As in an entry, `type:id`; nil for anything else.
+  package init?(parsing text: String) {
+    let halves = text.split(separator: ":", maxSplits: 1).map(String.init)
+    guard halves.count == 2 else { return nil }
+    (type, id) = (halves[0], halves[1])
+  }
 }
 
 /// The header of a command: what is done, on what, by whom.

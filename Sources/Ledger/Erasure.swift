@@ -87,6 +87,9 @@ struct ImageOfRow {
   }
 
   var texts: [String: String] { columns.compactMapValues(\.text) }
+
+  /// That wrote the row as it was.
+  var entry: Int64? { columns["entry"]?.integer }
 }
 
 /// A before image that has to go.
@@ -95,6 +98,19 @@ struct ErasedImage {
   let image: ImageOfRow
   /// Where it lies in the journal; nil if it is not there yet.
   let place: (index: Int64, position: Int64)?
+
+  /// Those of the journal, each once.
+  static func each(_ images: [ErasedImage]) -> [ErasedImage] {
+    var seen: Set<[Int64]> = []
+    return images.filter { image in image.place.map { seen.insert([$0.index, $0.position]).inserted } ?? false }
+  }
+}
+
+/// All there is under some subjects.
+struct Remains {
+  let subjects: Set<SubjectRef>
+  let live: [(row: RowRef, subject: SubjectRef)]
+  let images: [ErasedImage]
 }
 
 extension Table {
@@ -144,11 +160,58 @@ extension Reader {
     ).first
   }
 
+  /// Every row that is sealed under one of these subjects: what an erasure of them must name. `gone` are those that were deleted earlier and
+  /// of which the journal still has versions.
+  package func rows(
+    under subjects: Set<SubjectRef>, in tables: Set<String>
+  ) throws -> (live: [RowRef], gone: [RowRef]) {
+    let remains = try remains(under: subjects, in: tables)
+    let live = Set(remains.live.map(\.row))
+    let gone = try Set(remains.images.map(\.row)).subtracting(live).filter { row in
+      guard tables.contains(row.table) else { return false }
+      return try connection.firstRow(
+        raw: "SELECT 1 FROM \(SQL.identifier(row.table)) WHERE tenant = ? AND id = ?",
+        [.text(tenant.text), .text(row.id)]) == nil
+    }
+    func ordered(_ rows: Set<RowRef>) -> [RowRef] { rows.sorted { ($0.table, $0.id) < ($1.table, $1.id) } }
+    return (ordered(live), ordered(gone))
+  }
+
+  /// Rows of one table that entries about an object wrote, whether they still lie there or not.
+  package func rows(of table: String, writtenAbout object: ObjectRef) throws -> [RowRef] {
+    try rows(
+      """
+      SELECT DISTINCT c.row_key FROM log_entry e JOIN log_change c ON c.tenant = e.tenant AND c.idx = e.idx
+      WHERE e.tenant = \(tenant) AND e.object = \(object.description) AND c.tbl = \(table) ORDER BY c.row_key
+      """
+    ).compactMap { $0[0].text.map { RowRef(table: table, id: $0) } }
+  }
+
+  /// The subjects under which these rows lie, or lay when they were deleted and as far as the journal still has versions of them.
+  package func subjects(ofEvery rows: [RowRef]) throws -> Set<SubjectRef> {
+    var subjects = Set(try images(of: rows).map(\.image.subject))
+    for row in rows {
+      let found = try connection.firstRow(
+        raw: "SELECT subject FROM \(SQL.identifier(row.table)) WHERE tenant = ? AND id = ?",
+        [.text(tenant.text), .text(row.id)])
+      if let number = found?[0].integer { subjects.insert(SubjectRef(number)) }
+    }
+    return subjects
+  }
+
+  /// How many before images the journal has of these rows.
+  package func imageCount(of rows: [RowRef]) throws -> Int { try images(of: rows).count }
+
   /// How many names go into one statement.
   private static let namesAtOnce = 500
 
-  /// The rows that lie there under these subjects.
-  func live(under subjects: Set<SubjectRef>, in tables: [Table]) throws -> [(row: RowRef, subject: SubjectRef)] {
+  /// The same as `remains` by walking through everything, for data that came from elsewhere.
+  func remainsByWalking(under subjects: Set<SubjectRef>, in tables: [Table]) throws -> Remains {
+    Remains(subjects: subjects, live: try live(under: subjects, in: tables), images: try images(under: subjects))
+  }
+
+  private func live(under subjects: Set<SubjectRef>, in tables: [Table]) throws -> [(row: RowRef, subject: SubjectRef)]
+  {
     var found: [(RowRef, SubjectRef)] = []
     for some in Self.pieces(subjects.map(\.number).sorted()) {
       let holes = some.map { _ in "?" }.joined(separator: ", ")
@@ -166,8 +229,9 @@ extension Reader {
   }
 
   /// Before images under these subjects. What stands behind the name `subject` in the canonical bytes is compared in the database, so that
-  /// of a long journal nothing else has to be looked at here.
-  func images(under subjects: Set<SubjectRef>) throws -> [ErasedImage] {
+  /// nothing else has to be looked at here.
+  func images(under subjects: Set<SubjectRef>, in entries: Range<Int64> = 0..<Int64.max) throws -> [ErasedImage] {
+    try willReadJournal()
     let name = CBOR.text("subject").encoded
     let start = connection.dialect == .sqlite ? "instr(image, ?)" : "position(?::bytea in image)"
     var found: [ErasedImage] = []
@@ -179,37 +243,21 @@ extension Reader {
           connection.dialect == .sqlite
           ? "substr(image, \(start) + \(name.count), \(count))"
           : "substring(image from \(start) + \(name.count) for \(count))"
-        found += try images("\(part) IN (\(holes))", [.bytes(name)] + encoded.map(Value.bytes))
+        try connection.each(
+          raw: """
+            SELECT idx, position, tbl, row_key, image FROM log_change
+            WHERE tenant = ? AND idx >= ? AND idx < ? AND image IS NOT NULL AND \(part) IN (\(holes))
+            """,
+          [.text(tenant.text), .integer(entries.lowerBound), .integer(entries.upperBound), .bytes(name)]
+            + encoded.map(Value.bytes)
+        ) { row in
+          guard let image = ImageOfRow(row.bytes(4)), subjects.contains(image.subject) else { return true }
+          found.append(
+            ErasedImage(
+              row: RowRef(table: row.text(2), id: row.text(3)), image: image, place: (row.integer(0), row.integer(1))))
+          return true
+        }
       }
-    }
-    return found.filter { subjects.contains($0.image.subject) }
-  }
-
-  /// Before images of these rows, under whatever subject.
-  func images(of rows: [RowRef]) throws -> [ErasedImage] {
-    var found: [ErasedImage] = []
-    for some in Self.pieces(rows) {
-      let pairs = some.map { _ in "(?, ?)" }.joined(separator: ", ")
-      found += try images(
-        "(tbl, row_key) IN (VALUES \(pairs))", some.flatMap { [Value.text($0.table), .text($0.id)] })
-    }
-    return found
-  }
-
-  private func images(_ condition: String, _ arguments: [Value]) throws -> [ErasedImage] {
-    try willReadJournal()
-    var found: [ErasedImage] = []
-    try connection.each(
-      raw: """
-        SELECT idx, position, tbl, row_key, image FROM log_change
-        WHERE tenant = ? AND image IS NOT NULL AND \(condition)
-        """, [.text(tenant.text)] + arguments
-    ) { row in
-      guard let image = ImageOfRow(row.bytes(4)) else { return true }
-      found.append(
-        ErasedImage(
-          row: RowRef(table: row.text(2), id: row.text(3)), image: image, place: (row.integer(0), row.integer(1))))
-      return true
     }
     return found
   }
@@ -253,8 +301,7 @@ extension Work {
       done.insert(erased.subject)
     }
     let named = Set(rows)
-    let remains = Remains(
-      subjects: subjects, live: try live(under: subjects, in: shape.primary), images: try images(under: subjects))
+    let remains = try remains(under: subjects, in: Set(shape.primary.map(\.name)))
     if let other = remains.live.first(where: { !named.contains($0.row) }) {
       throw Problem(
         .conflict,
@@ -264,13 +311,6 @@ extension Work {
     try refuseHeld(remains, about)
     try end(remains) { _ in erasure }
     return subjects.union(done).sorted { $0.number < $1.number }
-  }
-
-  /// All there is under some subjects.
-  struct Remains {
-    let subjects: Set<SubjectRef>
-    let live: [(row: RowRef, subject: SubjectRef)]
-    let images: [ErasedImage]
   }
 
   /// Answers whether all derived rows are gone, too: of a row that does not open any more nobody knows them.

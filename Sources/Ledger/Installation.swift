@@ -131,10 +131,12 @@ package final class Installation: Sendable {
       try connection.firstRow(raw: "SELECT 1 FROM tenant LIMIT 1") == nil ? nil : try Control.installation(connection)
     }
     guard let known else { return }
-    let place = try keys.place
-    let opens =
-      (try? KeyStore(at: place, provider: try keys.provider(dataDirectory: directory)).installationSeed(id: known.text))
-      != nil
+    let (place, provider) = (try keys.place, try keys.provider(dataDirectory: directory))
+    // Keys without the file that opens them: `makeRoot` says so.
+    if let file = provider as? FileKeyProvider, DurableFile.resolved(file.path) == nil, try KeyStore.isMade(at: place) {
+      return
+    }
+    let opens = (try? KeyStore(at: place, provider: provider).installationSeed(id: known.text)) != nil
     guard opens else {
       throw Problem(
         .conflict,
@@ -272,7 +274,7 @@ package final class Installation: Sendable {
       signing = Mutex(try InstallationSigning(id, keyStore))
       try writeVerifierKey()
     } catch {
-      if lock >= 0 { Glibc.close(lock) }
+      Installation.release(lock)
       throw error
     }
   }
@@ -293,7 +295,7 @@ package final class Installation: Sendable {
   /// Takes a replica off the key store's list while nothing runs; also one that cannot be reached, which would keep the installation shut.
   package static func forgetReplica(_ replica: String, dataDirectory: String, keys: KeyLocation) throws {
     let lock = try DataPlace(dataDirectory).server == nil ? takeLock(dataDirectory) : -1
-    defer { if lock >= 0 { Glibc.close(lock) } }
+    defer { release(lock) }
     try KeyReplicas.forget(replica, at: try keys.place)
   }
 
@@ -323,7 +325,15 @@ package final class Installation: Sendable {
   package func close() {
     control.close()
     pool?.close()
-    if lock >= 0 { Glibc.close(lock) }
+    Installation.release(lock)
+  }
+
+  /// Gives the lock up and not only the descriptor: a process that is being started at this moment has a copy of that until it becomes
+  /// another program, and the lock would last as long.
+  private static func release(_ lock: Int32) {
+    guard lock >= 0 else { return }
+    flock(lock, LOCK_UN)
+    Glibc.close(lock)
   }
 
   /// One process writes a data directory.
@@ -335,7 +345,7 @@ package final class Installation: Sendable {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       Glibc.close(descriptor)
       throw Problem(
-        .unavailable, "Another Steward process uses this data directory; stop it first or ask it through its socket.")
+        .unavailable, "Another Steward process uses this data directory; stop it first.")
     }
     return descriptor
   }
@@ -461,7 +471,7 @@ package final class Installation: Sendable {
       try connection.run(raw: "DELETE FROM tenant WHERE id = ?", [.text(id.text)])
       try connection.commit()
     }
-    try control.scrub()
+    _ = try control.scrub(upTo: .max)
   }
 
   /// What the control table says now of those that `tail` names, such as `"WHERE slug = \(slug)"`.

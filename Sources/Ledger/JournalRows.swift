@@ -25,10 +25,12 @@ final class JournalRows {
   }
 
   func write(to store: LogStore) throws {
-    defer { rows = [] }
+    let rows = rows
+    self.rows = []
     for row in rows {
       try write(.actor, row.entry.actor, row.index, to: store)
       try write(.action, row.entry.action, row.index, to: store)
+      for (change, _) in row.changes { try writeSubjects(of: change, row.index, to: store) }
     }
     // PostgreSQL takes many rows in one statement for three quarters of what they cost one by one.
     if let pipeline = store.connection.pipeline, rows.count > 1 {
@@ -56,6 +58,18 @@ final class JournalRows {
     let tile = FacetStore.tile(of: index)
     guard facets.isNew(facet, value, in: tile) else { return }
     try FacetStore(tenant: store.tenant, connection: store.connection).insert(facet, value, tile: tile)
+  }
+
+  private func writeSubjects(of change: Work.Change, _ index: Int64, to store: LogStore) throws {
+    let facetStore = FacetStore(tenant: store.tenant, connection: store.connection)
+    let tile = SubjectFacets.tile(index)
+    for block in change.subjects.map(SubjectFacets.block) where facets.isNew(block, in: tile) {
+      try SubjectFacets.insert(SubjectFacets.began, SubjectFacets.value(block), tile, facetStore)
+    }
+    // What was erased has no images that anybody would look for.
+    guard change.hasEnded, change.image != nil else { return }
+    let row = RowRef(table: change.name.table, id: change.name.key)
+    try SubjectFacets.insert(SubjectFacets.ended, SubjectFacets.name(row), index, facetStore)
   }
 
   /// Something that was written was taken back.

@@ -84,12 +84,15 @@ enum JournalTables {
 struct TableVersion: Record {
   /// Since when the journal has `log_facet`.
   static let withFacets = 2
+  /// Since when it says there which subjects began and ended where.
+  static let withSubjects = 3
 
   static let table = Table(
-    "table_version", .primary, version: withFacets,
+    "table_version", .primary, version: withSubjects,
     columns: [
       Column("version", .integer, .operational, purpose: "shape of the table named by the key", nullable: false)
-    ], retention: "as long as the tenant", upgrades: [Table.Upgrade(to: withFacets, [.sealedShape])])
+    ], retention: "as long as the tenant",
+    upgrades: [Table.Upgrade(to: withFacets, [.sealedShape]), Table.Upgrade(to: withSubjects, [.sealedShape])])
 
   let name: String
   let version: Int

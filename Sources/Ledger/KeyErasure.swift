@@ -13,10 +13,18 @@ extension Ledger {
     of tenant: TenantID, _ subjects: [SubjectRef], erasure: String
   ) async throws -> KeyDestruction {
     let keys = try await using(tenant) { $0.keys }
-    let now = clock.now
-    let destruction = try await onThread { try keys.destroy(subjects, erasure: erasure, now: now) }
-    dropViews(of: tenant)
-    return destruction
+    let clock = clock
+    // Whatever becomes of it: from the first step on the keys count as gone here, and what they opened must not be told any more.
+    defer { dropViews(of: tenant) }
+    // The clock is read behind each end: a server may use a key until then, and `earliestFinal` counts from it.
+    return try await onThread { try keys.destroy(subjects, erasure: erasure, now: clock.now) }
+  }
+
+  /// Subjects whose keys were destroyed by this erasure.
+  package func destroyedKeys(of tenant: TenantID, by erasure: String) async throws -> [SubjectRef] {
+    let keys = try await using(tenant) { $0.keys }
+    let stones = try await onThread { try keys.tombstones() }
+    return stones.values.filter { $0.erasure == erasure }.map(\.subject)
   }
 
   /// When no server can use a key any more whose last copy ended at `end`.
@@ -35,11 +43,15 @@ extension Ledger {
 
   // MARK: Off the disk
 
-  /// Takes what was erased off the disk as far as this program can: the write-ahead log, and the files of erased rows wherever they lie. To be
-  /// repeated if it throws.
-  package func scrub(_ tenant: TenantID) async throws { try await using(tenant) { try await scrub($0) } }
+  /// Takes what was erased off the disk as far as this program can: the write-ahead log, unused parts of the database's file if that has at most
+  /// `largest` bytes, and the files of erased rows wherever they lie. Answers where bytes of it may be left. To be repeated if it throws.
+  @discardableResult
+  package func scrub(_ tenant: TenantID, upTo largest: Int64 = .max) async throws -> Scrubbed {
+    try await using(tenant) { try await scrub($0, upTo: largest) }
+  }
 
-  func scrub(_ ledger: TenantLedger) async throws {
+  @discardableResult
+  func scrub(_ ledger: TenantLedger, upTo largest: Int64 = .max) async throws -> Scrubbed {
     let tenant = ledger.tenant
     let named = try await ledger.database.read { connection in
       try connection.rows(
@@ -51,7 +63,7 @@ extension Ledger {
         try await files.remove(tenant, file.id)
       }
     }
-    try await onThread { try ledger.database.scrub() }
+    return try await onThread { try ledger.database.scrub(upTo: largest) }
   }
 
   // MARK: Tenants
@@ -61,9 +73,9 @@ extension Ledger {
   ///
   /// Throws `Problem.conflict` while anything of the tenant is under legal hold.
   package func eraseTenant(_ tenant: TenantID, erasure: String) async throws -> KeyDestruction {
-    let (store, now) = (installation.keyStore, clock.now)
-    if try await onThread({ try !store.isEnded(tenant) }) { try await refuseHeld(tenant) }
-    let destruction = try await onThread { try store.endTenant(tenant, erasure: erasure, now: now) }
+    let (store, clock) = (installation.keyStore, clock)
+    if try await onThread({ try !store.isEnded(tenant) }) { try await beginEnd(of: tenant, erasure: erasure) }
+    let destruction = try await onThread { try store.endTenant(tenant, erasure: erasure, now: clock.now) }
     await forget(tenant)
     if !isShared { try await removeTenant(tenant) }
     return destruction
@@ -78,11 +90,6 @@ extension Ledger {
     for file in try await files.list(tenant) { try await files.remove(tenant, file.id) }
     try await onThread { try installation.removeTenant(tenant) }
     known.withLock { $0.remove(tenant) }
-  }
-
-  private func refuseHeld(_ tenant: TenantID) async throws {
-    guard try await !read(tenant, { try $0.fetch(LegalHold.self, "LIMIT 1") }).isEmpty else { return }
-    throw Problem(.conflict, "Something of this organisation is under legal hold: an owner has to lift it first.")
   }
 
   /// Nothing of it stays in memory, and it is not opened again.
@@ -101,8 +108,8 @@ extension Ledger {
         raw: "SELECT DISTINCT erased_subject FROM \(ErasedRow.table.name) WHERE tenant = ?", [.text(tenant.text)])
       let subjects = Set(stones.keys).subtracting(known.compactMap { $0[0].integer.map { SubjectRef($0) } })
       let reader = Reader(tenant: tenant, connection: connection, keys: ledger.keys)
-      let live = try reader.live(under: subjects, in: shape.primary).map(\.subject)
-      return Set(live).union(try reader.images(under: subjects).map(\.image.subject))
+      let remains = try reader.remainsByWalking(under: subjects, in: shape.primary)
+      return Set(remains.live.map(\.subject)).union(remains.images.map(\.image.subject))
     }
     guard !left.isEmpty else { return }
     var isWhole = true
@@ -124,9 +131,7 @@ extension Ledger {
   ) async throws -> Bool {
     let act = Act("erasure.reapply", on: ObjectRef("erasure", "reapply"), by: .system("erasure"))
     return try await ledger.write(act) { work in
-      let remains = Work.Remains(
-        subjects: subjects, live: try work.live(under: subjects, in: work.shape.primary),
-        images: try work.images(under: subjects))
+      let remains = try work.remainsByWalking(under: subjects, in: work.shape.primary)
       return try work.end(remains) { stones[$0]?.erasure ?? "" }
     }.value
   }
@@ -152,9 +157,19 @@ extension Ledger {
       var held: (keys: TenantKeys, hasViews: Bool)?
       opened.ifOpen(id) { held = ($0.keys, $0.views.withLock { !$0.isEmpty }) }
       guard let held else { continue }
-      let mustDrop = try? await onThread { held.hasViews ? try held.keys.renew() : held.keys.tend() }
+      let isOther = try? await onThread { held.hasViews ? try held.keys.renew() : held.keys.tend() }
+      // Whoever used a key meanwhile may have seen the change before this did.
+      let turns = held.keys.turns
+      var isLater = false
+      opened.ifOpen(id) { ledger in
+        guard ledger.keys === held.keys else { return }
+        isLater = ledger.turnsSeen.withLock { seen in
+          defer { seen = turns }
+          return seen != turns
+        }
+      }
       // A store that cannot be asked may have lost the keys of what is shown here.
-      if mustDrop ?? true { dropViews(of: id) }
+      if isOther ?? true || isLater { dropViews(of: id) }
     }
   }
 }

@@ -7,7 +7,7 @@ import _CryptoExtras
 package struct Lanes: Sendable, Equatable {
   package static let count = 1_024
   private static let zeros = [UInt8](repeating: 0, count: 2 * count)
-  private static let firstBlock = [UInt8](repeating: 0, count: 16)
+  private static let firstBlock = Result { try AES._CTR.Nonce(nonceBytes: [UInt8](repeating: 0, count: 16)) }
 
   private var lanes: [UInt16]
 
@@ -52,7 +52,7 @@ package struct Lanes: Sendable, Equatable {
   /// 2,048 bytes of AES-256-CTR key stream under the digest, initial counter block zero.
   private static func keyStream(_ row: Kernel.Digest, _ body: (UnsafeBufferPointer<UInt16>) -> Void) throws {
     let key = row.withUnsafeBytes { SymmetricKey(data: $0) }
-    let stream = try AES._CTR.encrypt(zeros, using: key, nonce: try AES._CTR.Nonce(nonceBytes: firstBlock))
+    let stream = try AES._CTR.encrypt(zeros, using: key, nonce: try firstBlock.get())
     stream.withUnsafeBytes { bytes in
       // One stream of the whole length, or nothing: a shorter one would be another sum.
       if bytes.count == 2 * count { body(bytes.bindMemory(to: UInt16.self)) }

@@ -46,8 +46,11 @@ extension Reader {
 
 extension Work {
   /// Nothing of the object can be erased until the hold is lifted. Who may do this is for the caller to ask. Throws `Problem.conflict` if
-  /// it is held already.
+  /// it is held already, and once the end of the tenant has begun.
   package func hold(_ object: ObjectRef, reason: String) throws {
+    guard try !isEnding else {
+      throw Problem(.conflict, "The erasure of this organisation has begun; no hold can keep it any more.")
+    }
     try insert(LegalHold(object: object, since: now, actor: actor, reason: reason))
   }
 

@@ -43,6 +43,7 @@ struct FacetStore {
       for statement in [Self.ddl] + Table.guards(on: Self.table) { try connection.run(raw: statement) }
     }
     try fill()
+    try SubjectFacets.fill(self)
     // PostgreSQL's indexes belong to the owner's role.
     if connection.dialect == .sqlite { for statement in Self.dropOfIndexes { try connection.run(raw: statement) } }
   }
@@ -61,8 +62,10 @@ struct FacetStore {
   /// The same for entries behind those that it knows, which were put there whole and in order.
   func fillBehind() throws {
     let last = try connection.firstRow(
-      raw: "SELECT MAX(tile) FROM log_facet WHERE tenant = ?", [.text(tenant.text)])?[0].integer
+      raw: "SELECT MAX(tile) FROM log_facet WHERE tenant = ? AND facet = '\(LogFacet.action.rawValue)'",
+      [.text(tenant.text)])?[0].integer
     try fill(from: (last ?? 0) * LogStore.tileWidth)
+    try SubjectFacets.fill(self)
   }
 
   // MARK: Reading
@@ -87,7 +90,9 @@ struct FacetStore {
 
   private func isFilled() throws -> Bool {
     guard try connection.hasTable(Self.table) else { return false }
-    return try connection.firstRow(raw: "SELECT 1 FROM log_facet WHERE tenant = ? LIMIT 1", [.text(tenant.text)]) != nil
+    return try connection.firstRow(
+      raw: "SELECT 1 FROM log_facet WHERE tenant = ? AND facet = '\(LogFacet.action.rawValue)' LIMIT 1",
+      [.text(tenant.text)]) != nil
   }
 }
 
@@ -95,11 +100,26 @@ struct FacetStore {
 struct FacetsSeen {
   private var tile: Int64 = -1
   private var values: [LogFacet: Set<String>] = [:]
+  private var subjectTile: Int64 = -1
+  private var blocks: Set<Int64> = []
+  /// Mostly the next is the same.
+  private var last: (actor: String, action: String) = ("", "")
 
   /// Whether it has to be put there; from then on it counts as seen.
   mutating func isNew(_ facet: LogFacet, _ value: String, in tile: Int64) -> Bool {
-    if tile != self.tile { (self.tile, values) = (tile, [:]) }
+    if tile != self.tile { (self.tile, values, last) = (tile, [:], ("", "")) }
+    guard value != (facet == .actor ? last.actor : last.action) || value.isEmpty else { return false }
+    switch facet {
+    case .actor: last.actor = value
+    case .action: last.action = value
+    }
     return values[facet, default: []].insert(value).inserted
+  }
+
+  /// The same for a block of subjects in a stretch of entries (`SubjectFacets`).
+  mutating func isNew(_ block: Int64, in tile: Int64) -> Bool {
+    if tile != subjectTile { (subjectTile, blocks) = (tile, []) }
+    return blocks.insert(block).inserted
   }
 }
 
@@ -125,8 +145,10 @@ struct FacetWatch {
     var left = tiles
     // From behind, so that what is found is taken off the end.
     try connection.each(
-      raw: "SELECT facet, value, tile FROM log_facet WHERE tenant = ? ORDER BY facet DESC, value DESC, tile DESC",
-      [.text(tenant.text)]
+      raw: """
+        SELECT facet, value, tile FROM log_facet WHERE tenant = ? AND facet IN ('actor', 'action')
+        ORDER BY facet DESC, value DESC, tile DESC
+        """, [.text(tenant.text)]
     ) { row in
       guard let facet = LogFacet(rawValue: row.text(0)) else { return true }
       let value = row.text(1)
@@ -209,7 +231,7 @@ extension Reader {
     return try rows(sql).compactMap { $0[0].integer }
   }
 
-  private static func runs(_ tiles: [Int64]) -> [ClosedRange<Int64>] {
+  static func runs(_ tiles: [Int64]) -> [ClosedRange<Int64>] {
     var runs: [ClosedRange<Int64>] = []
     for tile in tiles {
       if let last = runs.last, tile == last.upperBound + 1 || tile == last.lowerBound - 1 {

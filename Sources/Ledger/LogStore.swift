@@ -116,16 +116,20 @@ struct LogStore {
   }
 
   /// Ordinal and index of the last entry about `object`, or nil.
-  /// The index is named because SQLite would walk the primary key backwards for the order, through the whole log of a new object.
   func last(of object: String) throws -> Last? {
     let row = try connection.firstRow(
-      raw: """
-        SELECT ordinal, idx FROM log_entry \(connection.using("log_entry_by_object"))
-        WHERE tenant = ? AND object = ? ORDER BY idx DESC LIMIT 1
-        """, [tenantValue, .text(object)])
+      raw: connection.dialect == .sqlite ? Self.lastOnSQLite : Self.lastOnPostgres, [tenantValue, .text(object)])
     guard let ordinal = row?[0].integer, let index = row?[1].integer else { return nil }
     return Last(ordinal: ordinal, index: index)
   }
+
+  /// The index is named because SQLite would walk the primary key backwards for the order, through the whole log of a new object.
+  private static let lastOnSQLite = """
+    SELECT ordinal, idx FROM log_entry INDEXED BY log_entry_by_object
+    WHERE tenant = ? AND object = ? ORDER BY idx DESC LIMIT 1
+    """
+  private static let lastOnPostgres =
+    "SELECT ordinal, idx FROM log_entry WHERE tenant = ? AND object = ? ORDER BY idx DESC LIMIT 1"
 
   /// The same for several objects in one question; those without an entry are left out.
   func lasts(of objects: Set<String>) throws -> [String: Last] {

@@ -90,6 +90,27 @@ final class OpenTenants: Sendable {
     }
   }
 
+  /// The same without waiting; nil if it is not open.
+  func enterOpen(_ id: TenantID) -> TenantLedger? {
+    state.withLock { state in
+      guard !state.isShut, let place = state.slots.index(forKey: id), case .open(var stay) = state.slots.values[place]
+      else { return nil }
+      state.uses += 1
+      stay.users += 1
+      (stay.lastUse, stay.lastRound) = (state.uses, state.round)
+      state.slots.values[place] = .open(stay)
+      return stay.tenant
+    }
+  }
+
+  /// What `body` says of a tenant if it is open. It runs under the lock: brief, and nothing that asks for a tenant.
+  func peek<T>(_ id: TenantID, _ body: (TenantLedger) -> T) -> T? {
+    state.withLock { state in
+      guard !state.isShut, case .open(let stay) = state.slots[id] else { return nil }
+      return body(stay.tenant)
+    }
+  }
+
   private enum Step {
     case entered(TenantLedger)
     case counted(Task<TenantLedger, any Error>)
@@ -147,10 +168,10 @@ final class OpenTenants: Sendable {
   /// Ends a use that `enter` began.
   func leave(_ id: TenantID) {
     state.withLock { state in
-      guard case .open(var stay) = state.slots[id] else { return }
+      guard let place = state.slots.index(forKey: id), case .open(var stay) = state.slots.values[place] else { return }
       stay.users -= 1
       (stay.lastUse, stay.lastRound) = (state.uses, state.round)
-      state.slots[id] = .open(stay)
+      state.slots.values[place] = .open(stay)
       // Those that came while all were in use have to go again.
       if stay.users == 0, state.slots.count > mostOpen { _ = makeRoom(&state, for: 0) }
     }
@@ -302,18 +323,37 @@ final class OpenTenants: Sendable {
     }
   }
 
+  /// So many are closed at once at the end: each has its log copied into its file and waits for the disk three times.
+  static let closedAtOnce = 16
+  private static let shutter = DispatchQueue(label: "steward.tenants.shut", attributes: .concurrent)
+
+  private func shut(_ slot: Slot) async {
+    let tenant: TenantLedger?
+    switch slot {
+    case .open(let stay): tenant = stay.tenant
+    case .opening(let task, _): tenant = try? await task.value
+    case .closing(let task): return await task.value
+    case .lookedAt: return
+    }
+    guard let tenant else { return }
+    await withCheckedContinuation { continuation in
+      OpenTenants.shutter.async {
+        tenant.database.close()
+        continuation.resume()
+      }
+    }
+  }
+
   /// Lets nobody in any more, waits for what is being written, and closes every one, in use or not.
   func shut() async {
     let slots = state.withLock { state in
       state.isShut = true
       return Array(state.slots.values)
     }
-    for slot in slots {
-      switch slot {
-      case .open(let stay): stay.tenant.database.close()
-      case .opening(let task, _): (try? await task.value)?.database.close()
-      case .closing(let task): await task.value
-      case .lookedAt: continue
+    await withTaskGroup(of: Void.self) { group in
+      for (number, slot) in slots.enumerated() {
+        if number >= OpenTenants.closedAtOnce { await group.next() }
+        group.addTask { await self.shut(slot) }
       }
     }
     // Whoever waits for a look to end is told then.

@@ -13,7 +13,8 @@ extension Ledger {
 
   /// Runs `body` with the tenant's write path, which stays open until `body` ends. There is no other way to it.
   func using<T>(_ id: TenantID, _ body: (TenantLedger) async throws -> T) async throws -> T {
-    let tenant = try await enter(id)
+    // Nearly always it is open: then nobody waits, and nothing is looked up twice.
+    let tenant = if let open = opened.enterOpen(id) { open } else { try await enter(id) }
     defer { opened.leave(id) }
     return try await body(tenant)
   }

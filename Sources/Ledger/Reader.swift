@@ -57,6 +57,9 @@ package class Reader {
   /// What the journal will hold is there before it is read.
   func willReadJournal() throws {}
 
+  /// What a command that is still at it changed: no entry says so yet.
+  var unwritten: [(row: RowRef, image: [UInt8]?)] { [] }
+
   package func subject<R: Record>(of type: R.Type, _ key: String) throws -> SubjectRef {
     guard let row = try storedRow(R.table, key) else { throw Problem.notFound }
     return row.subject

@@ -1,4 +1,5 @@
 import Custody
+import Dispatch
 import Kernel
 import Storage
 import Synchronization
@@ -40,6 +41,8 @@ final class TenantLedger: @unchecked Sendable {
   let watch: LogWatch
   /// `ViewHolder`s by table; they go with it.
   let views = Mutex<[String: any Sendable]>([:])
+  /// `TenantKeys.turns` when views were dropped last.
+  let turnsSeen = Mutex<Int64>(0)
   /// Of entries that are committed.
   private var facets = FacetsSeen()
   let fault = Mutex<LedgerFault?>(nil)
@@ -126,9 +129,14 @@ final class TenantLedger: @unchecked Sendable {
 
   private func takeBatch() -> Attempt? {
     let commands = waiting.withLock { waiting in
+      guard waiting.commands.count > Self.largestBatch else {
+        let commands = waiting.commands
+        waiting.commands = []
+        if commands.isEmpty { waiting.isDraining = false }
+        return commands
+      }
       let commands = Array(waiting.commands.prefix(Self.largestBatch))
       waiting.commands.removeFirst(commands.count)
-      if commands.isEmpty { waiting.isDraining = false }
       return commands
     }
     return commands.isEmpty ? nil : Attempt(commands: commands)
@@ -192,7 +200,16 @@ final class TenantLedger: @unchecked Sendable {
     }
   }
 
+  /// From here on a batch is worth another thread's attention beside the writer's.
+  private static let largeBatch = 64
+
+  /// To wake many callers takes as long as to write some of them: meanwhile the next batch is on its way.
   private func acknowledge(_ commands: [Pending], _ results: [Result<ProvableWrite?, any Error>]) {
+    guard commands.count >= Self.largeBatch else { return Self.tell(commands, results) }
+    DispatchQueue.global(qos: .userInitiated).async { Self.tell(commands, results) }
+  }
+
+  private static func tell(_ commands: [Pending], _ results: [Result<ProvableWrite?, any Error>]) {
     for (command, result) in zip(commands, results) { command.finish(result) }
   }
 
@@ -400,11 +417,22 @@ final class TenantLedger: @unchecked Sendable {
     /// Applied to the lanes when the batch is closed: where a command fails nothing has to be taken back.
     var records: [ChangeRecord] = []
 
-    mutating func settleLanes() throws {
+    /// The lanes at the end of the batch.
+    static func lanes(_ before: Lanes, after records: [ChangeRecord]) throws -> Lanes {
+      var lanes = before
       for record in records {
-        if let before = record.before { try head.lanes.remove(before) }
-        if let after = record.after { try head.lanes.add(after) }
+        if let before = record.before { try lanes.remove(before) }
+        if let after = record.after { try lanes.add(after) }
+      }
+      return lanes
+    }
+
+    mutating func noteTables() {
+      var last = ""
+      // Mostly the same as the one before.
+      for record in records where record.table != last {
         tables.insert(record.table)
+        last = record.table
       }
     }
   }
@@ -477,8 +505,11 @@ final class TenantLedger: @unchecked Sendable {
 
   private func close(_ batch: inout Batch, _ store: LogStore) throws -> SealedBatch {
     let index = batch.nextIndex
+    let (before, records) = (batch.head.lanes, batch.records)
+    let lanes = records.count < Self.largeBatch ? nil : Aside { try Batch.lanes(before, after: records) }
     try batch.journal.write(to: store)
-    try batch.settleLanes()
+    batch.head.lanes = try lanes?.value() ?? Batch.lanes(before, after: records)
+    batch.noteTables()
     let entry = LeafBatch(
       time: batch.now, count: Int64(batch.leaves.count), state: batch.head.lanes.commitment, map: nil)
     let data = try entry.encoded()
@@ -506,8 +537,8 @@ final class TenantLedger: @unchecked Sendable {
     if asked == .nextAppend {
       // The batch is run again for it, each command by itself: then it counts.
       guard isLast else { throw NotTogether() }
-      // An ordinary error: one of the disk would rightly end all writes.
-      throw StorageError(code: 1, message: "the journal refused the append")
+      // None of the disk, which would rightly end all writes; and nothing for the operator, for it was asked for.
+      throw Problem(.unavailable, "The record could not be written, as was asked for; nothing was changed.")
     }
   }
 }

@@ -78,6 +78,8 @@ package struct Verification {
   private var expected: [NameKey: Expected] = [:]
   private var tiles = TileWatch()
   private var facets = FacetWatch()
+  /// Nil while the tenant's record says of no subject where it began.
+  private var subjects: SubjectWatch?
   private var changes: ChangeWalk?
   private var reader: Reader?
   private var derivations: [Derivation] = []
@@ -97,6 +99,8 @@ package struct Verification {
   private struct Expected {
     let digest: Digest
     let index: Int64
+    /// The entry in which the row began.
+    var first: Int64
   }
 
   /// Verifies all tenants of a data directory. `installationKey` pins the signer; nil takes the directory's own `steward.vkey`.
@@ -239,6 +243,12 @@ package struct Verification {
         if try !isEmpty(connection) { try verification.verify() }
         return verification.report
       }
+    } catch let stopped as CancellationError {
+      throw stopped
+    } catch let error as StorageError where error.isConnectionLost || error.isRetryable || error.isCancelled {
+      // That says nothing of the data.
+      throw Problem(
+        .unavailable, "The database did not answer in time while it was read; verify it again.", detail: "\(error)")
     } catch {
       return damaged(id, slug: slug, "the tenant's database is missing or cannot be read; restore it from a backup")
     }
@@ -419,7 +429,8 @@ package struct Verification {
     let place = names.key(kind: name.table, name: name.key)
     let last: Expected?
     if let after {
-      last = expected.updateValue(Expected(digest: after, index: index), forKey: place)
+      last = expected.updateValue(Expected(digest: after, index: index, first: index), forKey: place)
+      if let last { expected[place]?.first = last.first }
     } else {
       last = expected.removeValue(forKey: place)
     }
@@ -448,6 +459,7 @@ package struct Verification {
   }
 
   private mutating func verifyBatch(_ batch: LeafBatch, _ index: Int64, _ row: RowCursor) throws {
+    try Task.checkCancellation()
     if row.integer(1) != batch.time.milliseconds || !(2...6).allSatisfy({ row.isNull($0) }) {
       find("the columns beside the entry do not say what the entry says", index: index)
     }
@@ -553,6 +565,8 @@ package struct Verification {
         "entries with this actor or action would not be listed; run `steward audit rebuild`", table: FacetStore.table,
         key: missing.value, index: missing.tile * LogStore.tileWidth)
     }
+    guard try recordedVersion(of: TableVersion.table.name) ?? 0 >= TableVersion.withSubjects else { return }
+    subjects = try SubjectWatch(tenant, connection)
   }
 
   // MARK: The rows
@@ -586,6 +600,11 @@ package struct Verification {
     }
     if Digest(sha256: row.canonical(table)) != wanted.digest {
       find("the row is not as its last entry left it", table: table.name, key: row.key, index: wanted.index)
+    }
+    if let subjects, !subjects.lead(to: row.subject, between: wanted.first, and: wanted.index) {
+      find(
+        "an erasure would not find this row; run `steward audit rebuild`", table: FacetStore.table,
+        key: "\(table.name)/\(row.key)", index: wanted.first)
     }
     verifyInside(row, table)
   }

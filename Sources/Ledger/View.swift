@@ -8,9 +8,16 @@ package protocol Searchable: Record {
   var searchText: String { get }
 }
 
+/// A record whose row can lie in the trash.
+package protocol Trashable: Record {
+  var isTrashed: Bool { get }
+}
+
 /// All opened rows of one table of one tenant, as of one commit, in key order (oldest first).
 package struct ViewSnapshot<R: Record>: Sendable {
   package fileprivate(set) var rows: [R] = []
+  /// How many of them lie in the trash.
+  package fileprivate(set) var trashedCount = 0
   fileprivate var keys: [String] = []
   fileprivate var texts: [[UInt8]] = []
   fileprivate var pairs: [SearchText.Pairs] = []
@@ -19,7 +26,8 @@ package struct ViewSnapshot<R: Record>: Sendable {
   fileprivate var era: Int64 = 0
 
   package subscript(_ key: String) -> R? {
-    position(of: key).found ? rows[position(of: key).index] : nil
+    let (index, found) = position(of: key)
+    return found ? rows[index] : nil
   }
 
   /// Rows in which every word occurs, in any case. All rows if there is no word.
@@ -47,7 +55,9 @@ package struct ViewSnapshot<R: Record>: Sendable {
   fileprivate mutating func put(_ row: R) {
     let text = (row as? any Searchable).map { SearchText.fold($0.searchText) } ?? []
     let (index, found) = position(of: row.key)
+    trashedCount += ViewSnapshot.trashed(row)
     if found {
+      trashedCount -= ViewSnapshot.trashed(rows[index])
       rows[index] = row
       texts[index] = text
       pairs[index] = SearchText.Pairs(text)
@@ -59,9 +69,12 @@ package struct ViewSnapshot<R: Record>: Sendable {
     }
   }
 
+  private static func trashed(_ row: R) -> Int { (row as? any Trashable)?.isTrashed == true ? 1 : 0 }
+
   fileprivate mutating func remove(_ key: String) {
     let (index, found) = position(of: key)
     guard found else { return }
+    trashedCount -= ViewSnapshot.trashed(rows[index])
     rows.remove(at: index)
     keys.remove(at: index)
     texts.remove(at: index)
@@ -136,6 +149,11 @@ actor ViewHolder<R: Record> {
   init(ledger: Ledger, tenant: TenantID) {
     self.ledger = ledger
     self.tenant = tenant
+  }
+
+  /// The record with this key as of `wanted`; nil if the view is older, or does not have it.
+  func find(_ key: String, asOf wanted: LogWatch.Standing) -> R? {
+    current.version >= wanted.version && current.era == wanted.era ? current[key] : nil
   }
 
   func snapshot() async throws -> ViewSnapshot<R> {

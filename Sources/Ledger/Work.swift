@@ -19,7 +19,9 @@ package final class Work: Reader {
   private(set) var afterCommit: [@Sendable () -> Void] = []
   private(set) var changes: [Change] = []
   private(set) var commitments: [Digest] = []
+  /// Of the changes, once they are too many to look through.
   private var positions: [RowName: Int] = [:]
+  private static let fewChanges = 16
 
   struct RowName: Hashable {
     let table: String
@@ -32,6 +34,10 @@ package final class Work: Reader {
     let before: Digest?
     var image: [UInt8]?
     var after: Digest?
+    /// Under which the row began or ended here.
+    var subjects: [SubjectRef] = []
+    /// Whether it was deleted here, even if there is another now.
+    var hasEnded = false
 
     var record: ChangeRecord? {
       guard
@@ -63,6 +69,10 @@ package final class Work: Reader {
   }
 
   override func willReadJournal() throws { try settleJournal() }
+
+  override var unwritten: [(row: RowRef, image: [UInt8]?)] {
+    changes.map { (RowRef(table: $0.name.table, id: $0.name.key), $0.image) }
+  }
 
   // MARK: Writing rows
 
@@ -140,7 +150,7 @@ package final class Work: Reader {
   func deleteWithoutImage(_ row: StoredRow, _ table: Table) throws {
     try connection.run(raw: table.statements.delete, [.text(tenant.text), .text(row.key)])
     try note(table, key: row.key, before: row, after: nil)
-    if let position = positions[RowName(table: table.name, key: row.key)] { changes[position].image = nil }
+    if let position = position(of: RowName(table: table.name, key: row.key)) { changes[position].image = nil }
   }
 
   /// Drops the images that this command itself has of rows under these subjects; answers which rows.
@@ -159,18 +169,32 @@ package final class Work: Reader {
     try SealedRecord(record, tenant: tenant, subject: subject, key: try keys.key(of: subject)).row(writtenBy: entry)
   }
 
+  /// Where the change of a row stands.
+  private func position(of name: RowName) -> Int? {
+    changes.count > Work.fewChanges ? positions[name] : changes.firstIndex { $0.name == name }
+  }
+
   private func note(_ table: Table, key: String, before: StoredRow?, after: StoredRow?) throws {
     let name = RowName(table: table.name, key: key)
     let digest = after.map { Digest(sha256: $0.canonical(table)) }
-    if let position = positions[name] {
+    let subject = before == nil ? after?.subject : after == nil ? before?.subject : nil
+    if let position = position(of: name) {
       changes[position].after = digest
+      changes[position].hasEnded = changes[position].hasEnded || after == nil
+      if let subject { changes[position].subjects.append(subject) }
       return
     }
     guard changes.count < Work.maximumChanges else {
       throw Problem(.tooLarge, "One command can change \(Work.maximumChanges) records at most; do it in several.")
     }
-    positions[name] = changes.count
+    if changes.count == Work.fewChanges {
+      for (position, change) in changes.enumerated() { positions[change.name] = position }
+    }
+    if changes.count >= Work.fewChanges { positions[name] = changes.count }
     let image = before?.canonical(table)
-    changes.append(Change(name: name, before: image.map { Digest(sha256: $0) }, image: image, after: digest))
+    changes.append(
+      Change(
+        name: name, before: image.map { Digest(sha256: $0) }, image: image, after: digest,
+        subjects: subject.map { [$0] } ?? [], hasEnded: after == nil))
   }
 }

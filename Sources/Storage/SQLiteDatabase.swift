@@ -173,18 +173,26 @@ package final class SQLiteDatabase: TenantDatabase {
   /// Writes the file anew and cuts the log to nothing, so that what was deleted lies in neither. `secure_delete` alone does not do it: when the
   /// cells of a page are dealt to two, the page keeps what it gave away beside its cells, and nothing overwrites that when the row is deleted
   /// from where it went (btree.c, rebuildPage). Waits for whoever reads an older state, and throws if that takes too long; the writer waits
-  /// meanwhile, about four seconds for a gigabyte.
-  package func scrub() throws {
+  /// meanwhile, about four seconds for a gigabyte. Of a file of more than `largest` bytes the log alone is cut.
+  @discardableResult
+  package func scrub(upTo largest: Int64 = .max) throws -> Scrubbed {
     guard !hasFailed else { throw StorageError.afterFailure }
-    try Self.noting(disk) {
+    return try Self.noting(disk) {
       try pool.writeWithoutTransaction { db in
-        // The copy that is made on the way would lie in memory.
-        try db.execute(sql: "PRAGMA temp_store = FILE")
-        defer { try? db.execute(sql: "PRAGMA temp_store = MEMORY") }
-        try db.execute(sql: "VACUUM")
+        let size = try Int64.fetchOne(db, sql: "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size")
+        let isSmall = size ?? 0 <= largest
+        if isSmall { try Self.writeAnew(db) }
         _ = try db.checkpoint(.truncate)
+        return isSmall ? .nowhere : .unusedParts
       }
     }
+  }
+
+  private static func writeAnew(_ db: Database) throws {
+    // The copy that is made on the way would lie in memory.
+    try db.execute(sql: "PRAGMA temp_store = FILE")
+    defer { try? db.execute(sql: "PRAGMA temp_store = MEMORY") }
+    try db.execute(sql: "VACUUM")
   }
 
   /// Empties the caches and closes the connections for reading, without waiting; both come again with the next use.

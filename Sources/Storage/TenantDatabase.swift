@@ -16,8 +16,9 @@ package protocol TenantDatabase: Sendable {
   /// Whether the disk failed under a write: then nothing may be written through this handle, since nobody knows what is durable.
   var hasFailed: Bool { get }
   func declareFailed()
-  /// Takes what was deleted off the disk, as far as this side can. Blocks; not for the writer's thread.
-  func scrub() throws
+  /// Takes what was deleted off the disk, as far as this side can. A file of more than `largest` bytes is not written anew. Blocks; not for the
+  /// writer's thread.
+  func scrub(upTo largest: Int64) throws -> Scrubbed
   /// Gives back what is held beyond the data itself, without waiting.
   func releaseMemory()
   func close()
@@ -25,7 +26,17 @@ package protocol TenantDatabase: Sendable {
 
 extension TenantDatabase {
   package func releaseMemory() {}
-  package func scrub() throws {}
+  package func scrub(upTo largest: Int64) throws -> Scrubbed { .elsewhere }
+}
+
+/// Where bytes of what was deleted may still lie.
+package enum Scrubbed: Sendable {
+  /// In no file.
+  case nowhere
+  /// In parts of the file that nothing uses; until it is written anew.
+  case unusedParts
+  /// In files that only another server reaches.
+  case elsewhere
 }
 
 /// What a writer has in its hands.

@@ -141,7 +141,7 @@ struct LogFacetTests {
     try await ledger.read(bench.tenant) { reader throws -> Void in
       let rare = filter { $0.action = "memo.rare" }
       #expect(try reader.entries(rare).map(\.index) == plain(rare, reader))
-      #expect(try reader.find(TableVersion.self, TableVersion.table.name)?.version == TableVersion.withFacets)
+      #expect(try reader.find(TableVersion.self, TableVersion.table.name)?.version == TableVersion.withSubjects)
       guard reader.connection.dialect == .sqlite else { return }
       let indexes = try reader.rows("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'log_entry'")
         .map { $0[0].text }

@@ -1,7 +1,9 @@
+import Synchronization
 import Crypto
 import Custody
 import Kernel
 @testable import Ledger
+import Synchronization
 import Testing
 
 @Suite("Views and files")
@@ -25,6 +27,25 @@ struct ViewAndFileTests {
       try $0.delete(Memo.self, first.key)
     }
     #expect(try await bench.ledger.view(Memo.self, bench.tenant).rows.count == 1)
+  }
+
+  @Test("what was opened leaves memory when keys were destroyed elsewhere, also if a use of a key saw it first")
+  func viewsOfDestroyedKeys() async throws {
+    let bench = try await Bench()
+    _ = try await bench.add("held")
+    _ = try await bench.ledger.view(Memo.self, bench.tenant)
+    func tended() async -> Bool {
+      await bench.ledger.tendKeysOnce()
+      var isEmpty = false
+      bench.ledger.opened.ifOpen(bench.tenant) { isEmpty = $0.views.withLock { $0.isEmpty } }
+      return isEmpty
+    }
+    #expect(await !tended())
+    _ = try bench.ledger.installation.keyStore.openTenant(bench.tenant).turnEpoch(now: noon)
+    bench.ledger.opened.ifOpen(bench.tenant) { _ = try? $0.keys.lookAgain() }
+    #expect(await tended())
+    #expect(try await bench.ledger.view(Memo.self, bench.tenant).rows.count == 1)
+    #expect(await !tended())
   }
 
   @Test("views asked for at once by many readers and writers end current")

@@ -27,6 +27,9 @@ package struct PostgresServer: Sendable, Hashable {
   package var hosts: [String] { (parameters["host"] ?? "").split(separator: ",").map(String.init) }
   package var sslMode: String? { parameters["sslmode"] }
 
+  /// Whether the URL holds the password itself, and not only where it stands.
+  package var namesPassword: Bool { parameters["password"] != nil || parameters["sslpassword"] != nil }
+
   /// Whether every host is this machine: a directory of sockets or a loopback address.
   package var isLocal: Bool {
     let addresses = (parameters["hostaddr"] ?? "").split(separator: ",").map(String.init)
