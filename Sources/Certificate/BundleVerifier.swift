@@ -65,6 +65,12 @@ package struct BundleVerifier {
         try evidence(story)
       })
     findings += BundleVerifier.limits
+    if story.erased > 0 {
+      findings.append(
+        Finding(
+          "limit", .limit,
+          "Not shown: \(story.erased) pieces of evidence that were erased. Nothing rests on them."))
+    }
   }
 
   private static let limits = [

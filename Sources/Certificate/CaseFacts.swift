@@ -38,6 +38,10 @@ package enum CaseFact: Sendable {
   case completion(Completion)
   case approval(Review)
   case sendBack(Review)
+  /// A piece of evidence was put into the trash.
+  case removal(EvidenceRef)
+  /// It was brought back.
+  case reinstatement(EvidenceRef)
   case statement(JSON)
 
   package struct Opening: Sendable {
@@ -55,6 +59,11 @@ package enum CaseFact: Sendable {
     package let sha256: Digest
     /// The fact without its type: an element of evidence.json.
     package let json: JSON
+  }
+
+  package struct EvidenceRef: Sendable {
+    package let id: String
+    package let step: String
   }
 
   package struct Completion: Sendable {
@@ -82,6 +91,8 @@ package enum CaseFact: Sendable {
     case "completion": self = .completion(try Completion(fact))
     case "approval": self = .approval(try Review(fact))
     case "return": self = .sendBack(try Review(fact))
+    case "removal": self = .removal(try EvidenceRef(fact))
+    case "reinstatement": self = .reinstatement(try EvidenceRef(fact))
     case "statement": self = .statement(fact)
     default: throw BundleError("a fact has an unknown type")
     }
@@ -96,6 +107,8 @@ package enum CaseFact: Sendable {
     case .completion: "case.step.complete"
     case .approval: "case.step.approve"
     case .sendBack: "case.step.return"
+    case .removal: "case.evidence.trash"
+    case .reinstatement: "case.evidence.restore"
     case .statement: "case.certify"
     }
   }
@@ -115,6 +128,7 @@ package enum CaseFact: Sendable {
     case .evidence(let fact): fact.step
     case .completion(let fact): fact.step
     case .approval(let fact), .sendBack(let fact): fact.step
+    case .removal(let fact), .reinstatement(let fact): fact.step
     case .opening, .statement: nil
     }
   }
@@ -153,6 +167,18 @@ extension CaseFact.Evidence {
     members["type"] = nil
     json = .object(members)
   }
+}
+
+extension CaseFact.EvidenceRef {
+  fileprivate init(_ fact: JSON) throws {
+    let object = try StrictObject(fact, ["type", "id", "step"], "the fact of evidence that went or came back")
+    self.init(id: try object.text("id"), step: try object.text("step"))
+  }
+}
+
+extension CaseFact {
+  /// Entries of a case that say nothing of it: a reminder, and that it lay in the trash for a while. They have no commitment.
+  static let silent: Set<String> = ["case.remind", "case.trash", "case.restore"]
 }
 
 extension CaseFact.Completion {

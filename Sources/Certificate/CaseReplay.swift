@@ -43,6 +43,8 @@ package struct CaseReplay: Sendable {
   package private(set) var steps: [StepHistory]
   /// In the order of attachment.
   package private(set) var evidence: [CaseFact.Evidence] = []
+  /// What was taken out, until it comes back.
+  private var removed: [CaseFact.Evidence] = []
 
   /// Throws if an event names a step that the template does not have, or evidence a second time.
   package init(template: CaseTemplate, events: [CaseEvent]) throws {
@@ -58,11 +60,17 @@ package struct CaseReplay: Sendable {
     }
     switch event.fact {
     case .evidence(let fact):
-      guard !evidence.contains(where: { $0.id == fact.id }) else {
+      guard !(evidence + removed).contains(where: { $0.id == fact.id }) else {
         throw BundleError("a piece of evidence is attached twice")
       }
       evidence.append(fact)
       steps[index].evidence.append((event.position, fact))
+    case .removal(let fact): try remove(fact, from: index)
+    case .reinstatement(let fact):
+      guard let place = removed.firstIndex(where: { $0.id == fact.id && $0.step == fact.step }) else { break }
+      let piece = removed.remove(at: place)
+      evidence.append(piece)
+      steps[index].evidence.append((event.position, piece))
     case .completion(let fact):
       guard fact.inReview == steps[index].shape.approval else {
         throw BundleError("the state of a completion does not fit the template")
@@ -81,6 +89,16 @@ package struct CaseReplay: Sendable {
       steps[index].completeSince = nil
     case .opening, .assignment, .statement: break
     }
+  }
+
+  /// What nothing was shown of, because it was erased since, was nothing to begin with.
+  private mutating func remove(_ fact: CaseFact.EvidenceRef, from index: Int) throws {
+    guard steps[index].completion == nil else {
+      throw BundleError("a piece of evidence went from a step that had been completed")
+    }
+    guard let place = evidence.firstIndex(where: { $0.id == fact.id && $0.step == fact.step }) else { return }
+    removed.append(evidence.remove(at: place))
+    steps[index].evidence.removeAll { $0.fact.id == fact.id }
   }
 
   /// What breaks the rules in this step, a sentence each; empty if nothing does.

@@ -5,6 +5,8 @@ import TransparencyLog
 struct CaseStory {
   let opening: CaseFact.Opening
   let replay: CaseReplay
+  /// Pieces of evidence of which nothing is shown: they were erased.
+  let erased: Int
   private let first: LeafEntry
   private let last: LeafEntry
 
@@ -12,7 +14,8 @@ struct CaseStory {
     guard let first = lines.first?.entry, let last = lines.last?.entry else {
       throw BundleError("the case has no history")
     }
-    let events = try lines.enumerated().map { ordinal, line in try CaseStory.event(ordinal, line) }
+    let events = try lines.enumerated().compactMap { ordinal, line in try CaseStory.event(ordinal, line) }
+    erased = lines.count(where: CaseStory.isErased)
     guard case .opening(let opening)? = events.first?.fact else {
       throw BundleError("the case does not begin with its opening")
     }
@@ -29,7 +32,16 @@ struct CaseStory {
     replay = try CaseReplay(template: opening.template, events: events)
   }
 
-  private static func event(_ ordinal: Int, _ line: BundleContents.Line) throws -> CaseEvent {
+  /// The fact of evidence whose key was destroyed cannot be shown. It counts for nothing.
+  private static func isErased(_ line: BundleContents.Line) -> Bool {
+    line.entry.action == "case.evidence.attach" && line.entry.commitments.count == 1 && line.disclosed.isEmpty
+  }
+
+  private static func event(_ ordinal: Int, _ line: BundleContents.Line) throws -> CaseEvent? {
+    if isErased(line) { return nil }
+    if CaseFact.silent.contains(line.entry.action), line.entry.commitments.isEmpty, line.disclosed.isEmpty {
+      return nil
+    }
     guard line.entry.commitments.count == 1, line.disclosed.count == 1, let disclosed = line.disclosed.first else {
       throw BundleError("entry \(ordinal) does not have exactly one fact")
     }

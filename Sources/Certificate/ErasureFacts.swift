@@ -6,15 +6,27 @@ package struct ErasedCounts: Sendable, Equatable {
   package var files: Int64
   /// Before images in the journal.
   package var images: Int64
+  /// Keys that what it took away was sealed under, and that are to be destroyed.
+  package var subjects: Int64
 
-  package init(rows: Int64 = 0, files: Int64 = 0, images: Int64 = 0) {
+  package init(rows: Int64 = 0, files: Int64 = 0, images: Int64 = 0, subjects: Int64 = 0) {
     self.rows = rows
     self.files = files
     self.images = images
+    self.subjects = subjects
   }
 
-  package static func + (a: ErasedCounts, b: ErasedCounts) -> ErasedCounts {
-    ErasedCounts(rows: a.rows + b.rows, files: a.files + b.files, images: a.images + b.images)
+  /// Both together. A file that somebody else made may say any numbers, so their sum may be none.
+  package func adding(_ other: ErasedCounts) throws(BundleError) -> ErasedCounts {
+    ErasedCounts(
+      rows: try ErasedCounts.sum(rows, other.rows), files: try ErasedCounts.sum(files, other.files),
+      images: try ErasedCounts.sum(images, other.images), subjects: try ErasedCounts.sum(subjects, other.subjects))
+  }
+
+  static func sum(_ a: Int64, _ b: Int64) throws(BundleError) -> Int64 {
+    let (sum, overflows) = a.addingReportingOverflow(b)
+    guard !overflows else { throw BundleError("what was erased adds up to more than there can be") }
+    return sum
   }
 }
 
@@ -84,6 +96,7 @@ enum ErasureFact {
   }
 
   struct Destruction {
+    let subjects: Int64
     let epochBefore: Int64
     let epochAfter: Int64
     let copies: [KeyCopyEnd]
@@ -112,19 +125,24 @@ enum ErasureFact {
     }
   }
 
-  /// Who must have made the entry.
-  var actor: String {
+  /// Who ends what has been in the trash for its time; the facts name who put it there.
+  static let trash = "system:trash"
+
+  /// Whether the entry was made by whom it must have been made by.
+  func mayBe(by actor: String) -> Bool {
     switch self {
-    case .proposal(let fact): "person:\(fact.person.id)"
-    case .confirmation(let fact): "person:\(fact.person.id)"
-    case .start, .part, .destruction, .statement: "system:erasure"
+    case .proposal(let fact): actor == "person:\(fact.person.id)" || actor == ErasureFact.trash
+    case .confirmation(let fact): actor == "person:\(fact.person.id)" || actor == ErasureFact.trash
+    case .start, .part, .destruction, .statement: actor == "system:erasure"
     }
   }
 
   private static func counts(_ fact: JSON) throws -> ErasedCounts {
-    let object = try StrictObject(fact, ["type", "rows", "files", "images"], "a fact of what was taken away")
+    let object = try StrictObject(
+      fact, ["type", "rows", "files", "images", "subjects"], "a fact of what was taken away")
     return ErasedCounts(
-      rows: try object.integer("rows"), files: try object.integer("files"), images: try object.integer("images"))
+      rows: try object.integer("rows"), files: try object.integer("files"), images: try object.integer("images"),
+      subjects: try object.integer("subjects"))
   }
 
   static func instant(_ object: StrictObject, _ name: String) throws -> Instant {
@@ -156,7 +174,8 @@ extension ErasureFact.Confirmation {
 extension ErasureFact.Destruction {
   fileprivate init(_ fact: JSON) throws {
     let fact = try StrictObject(
-      fact, ["type", "epoch_before", "epoch_after", "copies"], "the fact of a destruction of keys")
+      fact, ["type", "subjects", "epoch_before", "epoch_after", "copies"], "the fact of a destruction of keys")
+    subjects = try fact.integer("subjects")
     epochBefore = try fact.integer("epoch_before")
     epochAfter = try fact.integer("epoch_after")
     copies = try fact.list("copies").map { try KeyCopyEnd(strict: $0, ended: false) }

@@ -82,7 +82,6 @@ package struct ErasureStatement: Sendable, Equatable {
   package var confirmedBy: [Confirmation]
   package var isSuppressed: Bool
   package var erased: ErasedCounts
-  package var subjects: Int64
   package var tables: [TableCount]
   package var epochBefore: Int64
   package var epochAfter: Int64
@@ -94,7 +93,7 @@ package struct ErasureStatement: Sendable, Equatable {
 
   package init(
     id: String, proposedAt: Instant, startedAt: Instant, finalAt: Instant, tenant: String, object: ErasedObject,
-    proposedBy: Person, confirmedBy: [Confirmation], isSuppressed: Bool, erased: ErasedCounts, subjects: Int64,
+    proposedBy: Person, confirmedBy: [Confirmation], isSuppressed: Bool, erased: ErasedCounts,
     tables: [TableCount], epochBefore: Int64, epochAfter: Int64, copies: [KeyCopyEnd], backupsKeptDays: Int64?,
     backups: [Backup], told: [Told], remains: [Remaining]
   ) {
@@ -108,7 +107,6 @@ package struct ErasureStatement: Sendable, Equatable {
     self.confirmedBy = confirmedBy
     self.isSuppressed = isSuppressed
     self.erased = erased
-    self.subjects = subjects
     self.tables = tables
     self.epochBefore = epochBefore
     self.epochAfter = epochAfter
@@ -124,7 +122,7 @@ package struct ErasureStatement: Sendable, Equatable {
     "Verify this record offline: steward-verify erasure --key steward.vkey FILE.",
     "Verify the whole record of the organisation: steward audit verify --keys. It holds although rows and images are gone.",
     "Open a copy of the data or a backup from before the erasure with today's keys: what was erased does not open, every other row does.",
-    "Search the key stores named here for the file of the epoch key before: it is gone from each of them.",
+    "Let the operator show which places of keys the names here mean (steward doctor), and search each for the file of the epoch key before: it is gone.",
     "Make a receipt or certificate from before the erasure and verify it: it holds.",
   ]
 
@@ -151,7 +149,7 @@ extension ErasureStatement {
       "confirmed_by": .array(confirmedBy.map(\.json)), "suppressed": .bool(isSuppressed),
       "erased": [
         "rows": .integer(erased.rows), "files": .integer(erased.files), "journal_images": .integer(erased.images),
-        "subjects": .integer(subjects),
+        "subjects": .integer(erased.subjects),
       ],
       "tables": .array(tables.map { ["table": .string($0.table), "rows": .integer($0.rows)] }),
       "keys": [
@@ -193,6 +191,9 @@ extension ErasureStatement {
     "keys", "backups", "told", "remains", "rerun", "limits",
   ]
 
+  /// Tables that a statement may name.
+  static let maximumTables = 1_000
+
   /// Reads strictly; `rerun` and `limits` may say more than this version would.
   init(strict json: JSON) throws {
     let all = try StrictObject(json, ErasureStatement.members, "the statement")
@@ -204,6 +205,10 @@ extension ErasureStatement {
       all.json("erased"), ["rows", "files", "journal_images", "subjects"], "what was erased")
     let keys = try StrictObject(all.json("keys"), ["epoch_before", "epoch_after", "copies"], "the keys")
     let backups = try StrictObject(all.json("backups"), ["kept_days", "holding"], "the backups")
+    let tables = try all.list("tables").map(TableCount.init(strict:))
+    guard tables.count <= ErasureStatement.maximumTables, Set(tables.map(\.table)).count == tables.count else {
+      throw BundleError("the statement names a table twice, or more than \(ErasureStatement.maximumTables) of them")
+    }
     let proposer = try PersonRef(strict: all.json("proposed_by"), "proposed_by")
     guard try !all.texts("rerun").isEmpty, try !all.texts("limits").isEmpty else {
       throw BundleError("the statement does not say what it does not claim")
@@ -217,8 +222,8 @@ extension ErasureStatement {
       isSuppressed: try all.bool("suppressed"),
       erased: ErasedCounts(
         rows: try erased.integer("rows"), files: try erased.integer("files"),
-        images: try erased.integer("journal_images")), subjects: try erased.integer("subjects"),
-      tables: try all.list("tables").map(TableCount.init(strict:)), epochBefore: try keys.integer("epoch_before"),
+        images: try erased.integer("journal_images"), subjects: try erased.integer("subjects")),
+      tables: tables, epochBefore: try keys.integer("epoch_before"),
       epochAfter: try keys.integer("epoch_after"),
       copies: try keys.list("copies").map { try KeyCopyEnd(strict: $0, ended: true) },
       backupsKeptDays: backups.json("kept_days").isNull ? nil : try backups.integer("kept_days"),

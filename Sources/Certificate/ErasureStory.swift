@@ -29,9 +29,9 @@ struct ErasureStory {
     self.proposal = proposal
     statement = try ErasureStatement(strict: json)
     limits = json["limits"]?.array?.compactMap(\.string) ?? []
-    erased = events.reduce(ErasedCounts()) { sum, event in
+    erased = try events.reduce(ErasedCounts()) { sum, event in
       switch event.fact {
-      case .start(let counts), .part(let counts): sum + counts
+      case .start(let counts), .part(let counts): try sum.adding(counts)
       default: sum
       }
     }
@@ -48,7 +48,7 @@ struct ErasureStory {
     guard fact.belongs(to: line.entry.action) else {
       throw BundleError("the fact of entry \(ordinal) does not belong to its action")
     }
-    guard line.entry.actor == fact.actor else {
+    guard fact.mayBe(by: line.entry.actor) else {
       throw BundleError("entry \(ordinal) was made by someone else than its fact names")
     }
     return fact
@@ -69,7 +69,16 @@ struct ErasureStory {
     }
   }
 
+  /// Its time in the trash ended; nobody asked for it by hand.
+  private var isOfTrash: Bool { events.first?.entry.actor == ErasureFact.trash }
+
   func checkInstruction() throws {
+    for confirmation in confirmations where (confirmation.entry.actor == ErasureFact.trash) != isOfTrash {
+      throw BundleError("the erasure was proposed by a person and confirmed by none, or the other way round")
+    }
+    guard !isOfTrash || proposal.object.type != "tenant" else {
+      throw BundleError("an organisation does not lie in the trash")
+    }
     let needed = proposal.object.confirmations
     let given = confirmations
     guard Int64(given.count) == needed else {
@@ -100,8 +109,10 @@ struct ErasureStory {
         }, "confirmation")
     try require(statement.isSuppressed == proposal.suppress, "wish to suppress")
     try require(statement.erased == erased, "number of what was erased")
-    try require(statement.tables.reduce(0) { $0 + $1.rows } == erased.rows, "number of rows")
+    let rows = try statement.tables.reduce(0) { try ErasedCounts.sum($0, $1.rows) }
+    try require(rows == erased.rows, "number of rows")
     guard ID<ErasedTenant>(statement.tenant) != nil else { throw BundleError("the tenant is not an id") }
+    try require(proposal.object.type != "tenant" || proposal.object.id == statement.tenant, "tenant")
   }
 
   private enum ErasedTenant {}
@@ -114,7 +125,14 @@ struct ErasureStory {
     guard let first = tries.first, let last = tries.last, statement.epochBefore == first.epochBefore,
       statement.epochAfter == last.epochAfter, statement.copies == last.copies
     else { throw BundleError("the statement says something else of the keys than the entries") }
-    guard statement.epochAfter >= statement.epochBefore else { throw BundleError("the epoch of the keys turned back") }
+    try checkPlaces(tries)
+    let isTenant = statement.object.type == "tenant"
+    guard statement.epochBefore >= 1, statement.epochAfter >= statement.epochBefore + (isTenant ? 0 : 1) else {
+      throw BundleError("the epoch of the keys did not turn, so the one that is said to have ended is in use")
+    }
+    guard statement.erased.subjects >= 1, tries.allSatisfy({ $0.subjects == statement.erased.subjects }) else {
+      throw BundleError("other keys were destroyed than those of what was taken away, or none")
+    }
     guard statement.copies.count(where: \.isLive) == 1 else {
       throw BundleError("the copies of the key do not name the live one")
     }
@@ -122,6 +140,25 @@ struct ErasureStory {
       guard let end = copy.endedAt, end <= statement.finalAt else {
         throw BundleError("the copy of the key at \(copy.place) had not ended when the erasure was called final")
       }
+    }
+  }
+
+  /// No place that was named once is left out later, and an end that was said stays.
+  private func checkPlaces(_ tries: [ErasureFact.Destruction]) throws {
+    var known: [String: Instant?] = [:]
+    var before: ErasureFact.Destruction?
+    for fact in tries {
+      let places = Dictionary(fact.copies.map { ($0.place, $0.endedAt) }, uniquingKeysWith: { first, _ in first })
+      guard places.count == fact.copies.count else { throw BundleError("a place of the keys is named twice") }
+      for (place, end) in known {
+        guard let now = places[place], end == nil || now == end else {
+          throw BundleError("the copy of the key at \(place) was named before, and then left out or told otherwise")
+        }
+      }
+      guard before.map({ $0.epochBefore == fact.epochBefore && $0.epochAfter <= fact.epochAfter }) ?? true else {
+        throw BundleError("the epoch of the keys changed between two tries, or turned back")
+      }
+      (known, before) = (places, fact)
     }
   }
 
@@ -138,12 +175,16 @@ struct ErasureStory {
 
 extension ErasureStory {
   var instruction: String {
+    if isOfTrash {
+      return
+        "Put into the trash by \(statement.proposedBy.name) and not brought back; its time there had ended on \(statement.proposedAt)."
+    }
     let people = statement.confirmedBy.map { "\($0.person.name) on \($0.at)" }.joined(separator: ", ")
     return "Proposed by \(statement.proposedBy.name) on \(statement.proposedAt), confirmed by \(people)."
   }
 
   var sentence: String {
-    "\(statement.object.type):\(statement.object.id) was erased: \(statement.erased.rows) rows, \(statement.erased.files) files and \(statement.erased.images) images in the journal, under \(statement.subjects) keys; final on \(statement.finalAt)."
+    "\(statement.object.type):\(statement.object.id) was erased: \(statement.erased.rows) rows, \(statement.erased.files) files and \(statement.erased.images) images in the journal, under \(statement.erased.subjects) keys; final on \(statement.finalAt)."
   }
 
   var keys: String {
@@ -151,13 +192,17 @@ extension ErasureStory {
     return "Every copy of the key of epoch \(statement.epochBefore) has an end: \(copies.joined(separator: ", "))."
   }
 
+  private var held: String {
+    statement.backups.count == 1 ? "1 backup holds" : "\(statement.backups.count) backups hold"
+  }
+
   var backups: String {
     guard let last = statement.backups.compactMap(\.goneBy).max() else {
       return statement.backups.isEmpty
         ? "No backup holds ciphertext of what was erased."
-        : "\(statement.backups.count) backups hold ciphertext that nothing opens; when they go is not said."
+        : "\(held) ciphertext that nothing opens; when that ends is not said."
     }
-    return "\(statement.backups.count) backups hold ciphertext that nothing opens, until \(last) at the latest."
+    return "\(held) ciphertext that nothing opens, until \(last) at the latest."
   }
 }
 

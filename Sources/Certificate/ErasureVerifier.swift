@@ -48,10 +48,15 @@ package struct ErasureVerifier {
       Finding.judged("keys", story.keys) { try story.checkKeys() },
       Finding.judged("backups", story.backups) { try story.checkBackups() },
     ]
-    findings += story.statement.remains.map { Finding("remains", .limit, "\($0.what) remains: \($0.why)") }
+    findings += story.statement.remains.map { Finding("remains", .limit, "What remains: \($0.what). \($0.why)") }
     findings += story.limits.map { Finding("limit", .limit, $0) }
+    findings.append(Finding("limit", .limit, ErasureVerifier.keyOfThatDay))
     return findings
   }
+
+  /// Its certificate says since when a key counts; that it ended only the log says.
+  private static let keyOfThatDay =
+    "That the log's key had not been changed before the erasure was final is not shown here; steward audit verify of the whole record shows who signed when."
 
   // MARK: The checks that need no facts
 

@@ -23,8 +23,23 @@ extension Finding {
       )
     }
     return judged("signer", "The installation \(trust.pin.name) vouches for the key of the log \(origin).") {
-      let certificate = try trust.open(logKeyNote)
+      let certificate = try trust.certificate(logKeyNote)
       guard let last, certificate.since <= last else { throw BundleError(late) }
+    }
+  }
+}
+
+extension InstallationTrust {
+  /// Opens a log-key certificate. Whoever pinned a key alone is told what leads from it to the key that signed, where the installation has
+  /// changed its key: both then bear its name.
+  func certificate(_ note: [UInt8]) throws -> LogKeyCertificate {
+    do { return try open(note) } catch let error as LogError {
+      guard isWithoutChain, let other = try? LogKeyCertificate.unidentified(note),
+        other.origin.utf8.starts(with: "\(pin.name)/".utf8)
+      else { throw error }
+      throw BundleError(
+        "the log's key is not certified by this key of \(pin.name); name another with --key or, if it has changed its key, give --chain steward.chain"
+      )
     }
   }
 }

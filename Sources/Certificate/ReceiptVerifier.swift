@@ -62,7 +62,7 @@ package enum ReceiptVerifier {
       _ = try LogKeyCertificate.unidentified(receipt.certificate)
       return
     }
-    let certificate = try trust.open(receipt.certificate)
+    let certificate = try trust.certificate(receipt.certificate)
     guard certificate.since <= (try LeafEntry(parsing: leaf)).time else {
       throw BundleError("the log's key was certified only after the entry was made")
     }

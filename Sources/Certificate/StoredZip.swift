@@ -118,7 +118,9 @@ package enum StoredZip {
       throw BundleError("a member's name is not UTF-8")
     }
     let data = Array(try reader.take(Int(size)))
-    guard CRC32.checksum(data) == checksum else { throw BundleError("\(name) was changed: its checksum is wrong") }
+    guard CRC32.checksum(data) == checksum else {
+      throw BundleError("the member \(name) was changed: its checksum is wrong")
+    }
     return Member(name: name, data: data)
   }
 }

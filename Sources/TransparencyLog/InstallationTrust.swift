@@ -64,6 +64,9 @@ package struct InstallationTrust: Sendable {
   /// Without a chain the pinned key alone counts.
   package init(pin: VerifierKey) { self.init(pin: pin, keys: [(pin, nil)]) }
 
+  /// Whether it knows of no key but the pinned one.
+  package var isWithoutChain: Bool { keys.count == 1 }
+
   private init(pin: VerifierKey, keys: [(key: VerifierKey, end: Instant?)]) {
     self.pin = pin
     self.keys = keys

@@ -21,10 +21,18 @@ struct LeafScanner {
   private func stands(_ text: StaticString) -> Bool {
     let count = text.utf8CodeUnitCount
     guard bytes.count - position >= count else { return false }
-    return bytes.withUnsafeBufferPointer { bytes in
-      let text = text.utf8Start
-      for place in 0..<count where bytes[position + place] != text[place] { return false }
-      return true
+    return bytes.withUnsafeBytes { bytes in
+      let text = UnsafeRawBufferPointer(start: text.utf8Start, count: count)
+      var place = 0
+      while place + 8 <= count {
+        guard
+          bytes.loadUnaligned(fromByteOffset: position + place, as: UInt64.self)
+            == text.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+        else { return false }
+        place += 8
+      }
+      while place < count, bytes[position + place] == text[place] { place += 1 }
+      return place == count
     }
   }
 

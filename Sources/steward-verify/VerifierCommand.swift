@@ -10,6 +10,11 @@ struct VerifierCommand {
   private static let chainFileBytes = LogLimit.noteBytes
   private static let entryFileBytes = LogLimit.leafBytes + 2
 
+  private static let isErasure =
+    "This is no certificate, which is a zip. The record of an erasure is verified with: steward-verify erasure --key steward.vkey FILE"
+  private static let isCertificate =
+    "This is a zip and no record of an erasure. A certificate is verified with: steward-verify --key steward.vkey FILE"
+
   let arguments: [String]
 
   /// Returns the exit code.
@@ -37,8 +42,13 @@ struct VerifierCommand {
       switch options.mode {
       case .receipt: break
       case .erasure:
-        return ErasureVerifier.verify(try Files.read(file, limit: ErasureRecord.maximumBytes), trust: trust)
-      default: return BundleVerifier.verify(zip: try Files.read(file, limit: BundleLimit.bytes), trust: trust)
+        let bytes = try Files.read(file, limit: ErasureRecord.maximumBytes)
+        guard !bytes.starts(with: [0x50, 0x4b]) else { return .unusable(VerifierCommand.isCertificate) }
+        return ErasureVerifier.verify(bytes, trust: trust)
+      default:
+        let bytes = try Files.read(file, limit: BundleLimit.bytes)
+        guard bytes.first != UInt8(ascii: "{") else { return .unusable(VerifierCommand.isErasure) }
+        return BundleVerifier.verify(zip: bytes, trust: trust)
       }
       let entry = try options.entryFile.map { try Files.read($0, limit: VerifierCommand.entryFileBytes) }
       return ReceiptVerifier.verify(

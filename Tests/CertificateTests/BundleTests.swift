@@ -111,7 +111,7 @@ struct StoredZipTests {
     #expect(try refusal { $0[28] = 4 } == "a member of the ZIP has extra fields or a long name")
     #expect(try refusal { $0[22] = 200 } == "a member of the ZIP says two sizes")
     #expect(try refusal { for at in [18, 19, 20, 21, 22, 23, 24, 25] { $0[at] = 255 } } == "the ZIP ends too early")
-    #expect(try refusal { $0[31] ^= 1 } == "a was changed: its checksum is wrong")
+    #expect(try refusal { $0[31] ^= 1 } == "the member a was changed: its checksum is wrong")
     #expect(try refusal { $0.append(0) }.hasPrefix("the ZIP has bytes"))
     #expect(try refusal { $0.removeLast(5) }.hasPrefix("the ZIP has bytes"))
     #expect(try refusal { $0 = Array($0.prefix(20)) } == "the ZIP ends too early")

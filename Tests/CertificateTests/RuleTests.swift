@@ -85,9 +85,20 @@ struct RuleTests {
     #expect(
       try failures {
         $0.bundleChange = {
-          $0[2] = Bundle.Entry(leaf: $0[2].leaf, index: $0[2].index, proof: $0[2].proof, disclosed: [])
+          $0[3] = Bundle.Entry(leaf: $0[3].leaf, index: $0[3].index, proof: $0[3].proof, disclosed: [])
         }
       }["facts"]?.contains("exactly one fact") == true)
+  }
+
+  @Test("evidence that is not shown any more counts for nothing: whatever rested on it does not hold")
+  func erasedEvidence() throws {
+    let failed = try failures {
+      $0.bundleChange = {
+        $0[2] = Bundle.Entry(leaf: $0[2].leaf, index: $0[2].index, proof: $0[2].proof, disclosed: [])
+      }
+    }
+    #expect(failed["facts"] == nil && failed["statement"] != nil && failed["evidence"] != nil)
+    #expect(failed.values.contains { $0.contains("no evidence of the kind") })
   }
 
   @Test("an actor that is not the person in the fact")

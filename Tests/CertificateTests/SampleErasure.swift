@@ -48,7 +48,8 @@ struct SampleErasure {
   }
 
   init(type: String = "vendor", confirmations: Int = 1) {
-    let thing: JSON = ["type": .string(type), "id": "01kah5zzzz000000000000000c"]
+    let id = type == "tenant" ? "01kah5zzzz000000000000000d" : "01kah5zzzz000000000000000c"
+    let thing: JSON = ["type": .string(type), "id": .string(id)]
     self.thing = thing
     self.confirmations = confirmations
     steps = [
@@ -70,17 +71,22 @@ struct SampleErasure {
     steps += [
       Step(
         action: "erasure.start", actor: "system:erasure",
-        fact: ["type": "start", "rows": 9, "files": 2, "images": 5]),
+        fact: ["type": "start", "rows": 9, "files": 2, "images": 5, "subjects": 3]),
       Step(
-        action: "erasure.part", actor: "system:erasure", fact: ["type": "part", "rows": 3, "files": 0, "images": 1]),
+        action: "erasure.part", actor: "system:erasure",
+        fact: ["type": "part", "rows": 3, "files": 0, "images": 1, "subjects": 1]),
     ]
     let first = SampleErasure.keys(1, 2, [SampleErasure.copy(true, start: 1), SampleErasure.copy(false, start: nil)])
     destruction = SampleErasure.keys(1, 2, [SampleErasure.copy(true, start: 1), SampleErasure.copy(false, start: 5)])
     for keys in [first, destruction] {
-      var fact = keys.object ?? [:]
-      fact["type"] = "destruction"
-      steps.append(Step(action: "erasure.destroy", actor: "system:erasure", fact: .object(fact)))
+      steps.append(Step(action: "erasure.destroy", actor: "system:erasure", fact: SampleErasure.fact(keys)))
     }
+  }
+
+  static func fact(_ keys: JSON, subjects: Int64 = 4) -> JSON {
+    var fact = keys.object ?? [:]
+    (fact["type"], fact["subjects"]) = ("destruction", .integer(subjects))
+    return .object(fact)
   }
 
   func time(_ ordinal: Int) -> String { SampleErasure.start.adding(seconds: 60 * ordinal).description }

@@ -3,7 +3,7 @@ import Kernel
 import TransparencyLog
 
 extension Target {
-  static let certificate: [Target] = [zip, bundle, resigned, receipt]
+  static let certificate: [Target] = [zip, bundle, resigned, receipt, erasure]
 
   private static let honest = Result { try SampleCase().zip() }
 
@@ -77,5 +77,13 @@ extension Target {
     let verdict = ReceiptVerifier.verify(input, entry: nil, pin: SampleCase().pin)
     let own = members.first { $0.name == Bundle.Name.proof }?.data
     must(verdict.outcome != .verified || input == own, "receipt: another one verifies")
+  }
+
+  /// Nobody knows the key, so whatever is read is not verified.
+  private static let erasure = Target(
+    "erasure", texts: [#"{"checkpoint":"","entries":[],"format":"steward.erasure-record/1","log_key":""}"# + "\n"]
+  ) { text in
+    let verdict = ErasureVerifier.verify(Array(text.utf8), pin: SampleCase().pin)
+    must(verdict.outcome != .verified, "erasure: a record verifies that nobody signed")
   }
 }
