@@ -3,6 +3,7 @@ import Dispatch
 import Kernel
 import Ledger
 import Storage
+import Synchronization
 import TransparencyLog
 
 /// How backups are made and kept.
@@ -37,6 +38,8 @@ package struct BackupSummary: Sendable {
   package let manifest: Digest
   /// SHA-256 of the manifest before it in the place.
   package let previous: Digest?
+  /// From when on it is to be removed; nil: the schedule of its place says so.
+  package let keptUntil: Instant?
   /// Backups that were removed because their time was over.
   package let expired: [BackupID]
 }
@@ -62,18 +65,27 @@ package struct BackupMaker: Sendable {
     self.clock = clock
   }
 
-  /// Makes a base or an increment, then removes what is over its time. `only` limits it to some tenants (always a base); `base` asks for one.
+  /// Makes a base or an increment, then removes what is over its time. `only` limits it to some tenants (always a base); `base` asks for one;
+  /// `days` gives it an end of its own, for a place that no schedule tends. Told to stop, it ends before its next part; what lies there of it
+  /// the next backup removes.
   package func create(
-    scope: Manifest.Scope = .all, only: Set<TenantID>? = nil, base: Bool = false
+    scope: Manifest.Scope = .all, only: Set<TenantID>? = nil, base: Bool = false, keepDays days: Int? = nil
   ) async throws -> BackupSummary {
-    try await withCheckedThrowingContinuation { continuation in
-      DispatchQueue(label: "steward.backup").async {
-        continuation.resume(with: Result { try make(scope, only, base) })
+    let halt = Halt()
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { continuation in
+        DispatchQueue(label: "steward.backup").async {
+          continuation.resume(with: Result { try make(scope, only, base, days, halt) })
+        }
       }
+    } onCancel: {
+      halt.call()
     }
   }
 
-  private func make(_ scope: Manifest.Scope, _ only: Set<TenantID>?, _ base: Bool) throws -> BackupSummary {
+  private func make(
+    _ scope: Manifest.Scope, _ only: Set<TenantID>?, _ base: Bool, _ days: Int?, _ halt: Halt
+  ) throws -> BackupSummary {
     let lock = try place.lock()
     defer { withExtendedLifetime(lock) {} }
     let shelf = try Shelf(place)
@@ -87,9 +99,9 @@ package struct BackupMaker: Sendable {
     let parent = base || scope != .all ? nil : try? parent(shelf)
     let summary: BackupSummary
     do {
-      summary = try write(scope, only, parent, shelf)
+      summary = try write(scope, only, parent, shelf, days, halt)
     } catch is TenantSnapshot.NotContinued {
-      summary = try write(scope, only, nil, shelf)
+      summary = try write(scope, only, nil, shelf, days, halt)
     }
     return summary
   }
@@ -128,17 +140,21 @@ package struct BackupMaker: Sendable {
   // MARK: Writing
 
   private func write(
-    _ scope: Manifest.Scope, _ only: Set<TenantID>?, _ parent: Parent?, _ shelf: Shelf
+    _ scope: Manifest.Scope, _ only: Set<TenantID>?, _ parent: Parent?, _ shelf: Shelf, _ days: Int?, _ halt: Halt
   ) throws -> BackupSummary {
     let made = clock.now
     let id = BackupID.make(at: made)
+    // Of a place the earliest go first: none can have an end before one that was made before it.
+    let keptUntil = days.map { days in
+      max(made.adding(seconds: days * 86_400), shelf.entries.compactMap(\.manifest.keptUntil).max() ?? made)
+    }
     let secret = SecretBytes.random()
     let installationID = installation.id.text
     let wrapped = try installation.keyStore.backupKeyring.wrap(
       secret, installation: installationID, backup: id.text)
     let key = BackupKey(
       secret: secret, installation: installationID, backup: id, keyID: BackupKey.keyID(of: wrapped))
-    let line = SealingLine(place: place, key: key)
+    let line = SealingLine(place: place, key: key, halt: halt)
     do {
       let (contents, lines) = try seal(only, parent, line)
       let index = PartIndex(lines: lines)
@@ -148,13 +164,14 @@ package struct BackupMaker: Sendable {
           installation: installationID, verifier: installation.verifier, backup: id, made: made,
           number: (shelf.entries.last?.manifest.number ?? 0) + 1, scope: scope,
           previous: shelf.entries.last?.signed.link, parent: parent?.entry.signed.link, wrappedKey: wrapped,
-          indexDigest: Digest(sha256: index.bytes), indexSize: index.bytes.count), by: installation)
+          indexDigest: Digest(sha256: index.bytes), indexSize: index.bytes.count,
+          keptUntil: keptUntil), by: installation)
       try place.put(ObjectName(id, .manifest), PlaceObject(manifest))
       let expired = try Expiry(policy).run(place, now: made)
       return BackupSummary(
         id: id, number: manifest.manifest.number, made: made, isBase: parent == nil, isWhole: scope == .all,
         tenants: contents.tenants.count, bytes: index.totalBytes, parts: index.partCount, manifest: manifest.digest,
-        previous: manifest.manifest.previous?.digest, expired: expired)
+        previous: manifest.manifest.previous?.digest, keptUntil: keptUntil, expired: expired)
     } catch {
       _ = try? line.finish()
       throw error
@@ -172,6 +189,7 @@ package struct BackupMaker: Sendable {
     let writer = PartWriter(line)
     var positions: [[String]: Int] = [:]
     for id in ids {
+      try line.check()
       let known = parent.map { $0.known[id] ?? TenantSnapshot.Known() }
       let taken = try TenantSnapshot(tenant: id, place: installation.place, files: files, known: known)
         .take(into: writer)
@@ -202,6 +220,14 @@ package struct BackupMaker: Sendable {
   }
 }
 
+/// Whether whoever asked for a backup was told to stop.
+final class Halt: Sendable {
+  private let isCalled = Atomic(false)
+
+  func call() { isCalled.store(true, ordering: .relaxed) }
+  func check() throws { if isCalled.load(ordering: .relaxed) { throw CancellationError() } }
+}
+
 /// Removes chains whose base is over its time, and with them the backups of single tenants that were made before their last member. The newest
 /// chain of the whole installation is never removed, however old it is: an old backup is better than none.
 struct Expiry {
@@ -213,14 +239,42 @@ struct Expiry {
     let shelf = try Shelf(place)
     let oldest = now.adding(seconds: -policy.retentionDays * 86_400)
     let chains = shelf.chains.filter { $0[0].manifest.scope == .all }
-    let over = chains.dropLast().prefix { $0[0].manifest.made < oldest }
+    let over = chains.dropLast().prefix { chain in
+      if let end = Expiry.end(of: chain) { return end < now }
+      return chain[0].manifest.made < oldest
+    }
     guard let last = over.flatMap({ $0 }).map(\.manifest.number).max() else { return [] }
-    // The newest first, so that nothing is ever left whose parent is gone.
-    let removed = shelf.entries.filter { $0.manifest.number <= last }.reversed()
-    for entry in removed {
+    return try Expiry.remove(shelf.entries.filter { $0.manifest.number <= last }, from: place)
+  }
+
+  /// The newest first, so that nothing is ever left whose parent is gone.
+  fileprivate static func remove(_ entries: [Shelf.Entry], from place: any BackupPlace) throws -> [BackupID] {
+    for entry in entries.reversed() {
       let items = [.manifest, .index] + entry.sizes.keys.filter { $0 != .manifest && $0 != .index }
       try place.delete(items.map { ObjectName(entry.id, $0) })
     }
-    return removed.map(\.id)
+    return entries.reversed().map(\.id)
+  }
+
+  /// When the last of a chain has an end of its own, that is the chain's.
+  fileprivate static func end(of chain: [Shelf.Entry]) -> Instant? { chain.last?.manifest.keptUntil }
+}
+
+/// The end of backups that were made by hand, at places that no schedule tends.
+package enum BackupEnd {
+  /// Removes what is over its end there, the newest chain too; answers what is still there with an end. Throws if the place is not there or
+  /// holds the backups of somebody else.
+  package static func remove(
+    at place: any BackupPlace, of installation: OpenInstallation, now: Instant
+  ) throws -> Set<BackupID> {
+    let lock = try place.lock()
+    defer { withExtendedLifetime(lock) {} }
+    let shelf = try Shelf(place)
+    guard shelf.entries.allSatisfy({ installation.trust.accepts($0.manifest.verifier, at: $0.manifest.made) }) else {
+      throw Problem(.conflict, "This place holds the backups of another installation.")
+    }
+    let over = shelf.entries.prefix { entry in entry.manifest.keptUntil.map { $0 < now } ?? false }
+    let gone = Set(try Expiry.remove(Array(over), from: place))
+    return Set(shelf.entries.map(\.id)).subtracting(gone)
   }
 }

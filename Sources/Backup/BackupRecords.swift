@@ -51,7 +51,7 @@ package struct RestoreRecord: Record {
 /// A backup that was made, on the installation's own record: a place that lacks the newest one can be told.
 package struct BackupRecord: Record {
   package static let table = Table(
-    "backup", .primary,
+    "backup", .primary, version: 2,
     columns: [
       Column("number", .integer, .operational, purpose: "its number in the place", nullable: false),
       Column("made_at", .integer, .operational, purpose: "when its snapshot began", nullable: false),
@@ -60,7 +60,12 @@ package struct BackupRecord: Record {
       Column("bytes", .integer, .operational, purpose: "sealed bytes written", nullable: false),
       Column("manifest", .bytes, .operational, purpose: "digest of its manifest", nullable: false),
       Column("previous", .bytes, .operational, purpose: "digest of the manifest before it in its place"),
-    ], retention: "as long as the installation")
+      Column("kept_until", .integer, .operational, purpose: "its end, if no schedule tends its place"),
+      Column("removed_at", .integer, .operational, purpose: "when it was seen to be gone after that"),
+    ],
+    sealed: [Column("place", .text, .content, purpose: "where it lies, if no schedule tends that")],
+    retention: "as long as the installation",
+    upgrades: [Table.Upgrade(to: 2, [.addColumn("kept_until"), .addColumn("removed_at")])])
 
   package let id: BackupID
   package let number: Int64
@@ -70,19 +75,25 @@ package struct BackupRecord: Record {
   package let bytes: Int64
   package let manifest: Digest
   package let previous: Digest?
+  package let keptUntil: Instant?
+  package let place: String?
+  package var removedAt: Instant?
 
   package var key: String { id.text }
   package var plain: [String: Value] {
     [
+      "kept_until": keptUntil.value, "removed_at": removedAt.value,
       "number": .integer(number), "made_at": made.value, "base": .integer(isBase ? 1 : 0),
       "whole": .integer(isWhole ? 1 : 0),
       "bytes": .integer(bytes),
       "manifest": manifest.value, "previous": previous.value,
     ]
   }
-  package var content: [String: CBOR] { [:] }
+  package var content: [String: CBOR] { place.map { ["place": .text($0)] } ?? [:] }
 
-  package init(_ summary: BackupSummary) {
+  package init(_ summary: BackupSummary, at place: String? = nil) {
+    keptUntil = summary.keptUntil
+    self.place = place
     id = summary.id
     number = summary.number
     made = summary.made
@@ -105,5 +116,8 @@ package struct BackupRecord: Record {
     }
     manifest = digest
     previous = row.plain("previous").bytes.flatMap { Digest(bytes: $0) }
+    keptUntil = row.optionalInstant("kept_until")
+    removedAt = row.optionalInstant("removed_at")
+    place = row.content["place"]?.text
   }
 }

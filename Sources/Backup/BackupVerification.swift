@@ -148,7 +148,11 @@ struct SignerCheck {
       reasons.append("the backups are signed by different installations, or by keys that had ended")
     }
     if isPinned, !strangers.isEmpty {
-      reasons.append("the backups are not signed by the installation that was named")
+      let isRelative = strangers.contains { $0.manifest.verifier.name.utf8.elementsEqual(trust.pin.name.utf8) }
+      let cure = "; if it has changed its key, give --chain steward.chain"
+      reasons.append(
+        "the backups are not signed by the installation that was named"
+          + (trust.isWithoutChain && isRelative ? cure : ""))
     }
     return reasons
   }

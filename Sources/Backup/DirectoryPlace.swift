@@ -98,7 +98,11 @@ package struct DirectoryPlace: BackupPlace {
       close(descriptor)
       throw Problem(.conflict, "Another backup is being written to this place; wait until it is done.")
     }
-    return PlaceLock { close(descriptor) }
+    return PlaceLock {
+      // A process that is being started has a copy of the descriptor for a moment, and with it the lock.
+      flock(descriptor, LOCK_UN)
+      close(descriptor)
+    }
   }
 
   static func names(in directory: String) throws -> [String] {

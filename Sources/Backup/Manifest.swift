@@ -26,6 +26,8 @@ package struct Manifest: Sendable, Equatable {
   package let wrappedKey: [UInt8]
   let indexDigest: Digest
   let indexSize: Int
+  /// From when on it is to be removed; nil: the schedule of its place says so.
+  package var keptUntil: Instant?
 
   /// Far beyond any series, and far from where counting on would end the process.
   static let largestNumber: Int64 = 1 << 53
@@ -47,7 +49,7 @@ package struct Manifest: Sendable, Equatable {
       previous \(line(previous))
       parent \(line(parent))
       key \(keyID) \(Base64.encode(wrappedKey))
-      index \(indexDigest.hex) \(indexSize)
+      index \(indexDigest.hex) \(indexSize)\(keptUntil.map { "\nuntil \($0)" } ?? "")
 
       """
   }
@@ -59,7 +61,8 @@ extension Manifest {
     let lines = text.utf8.split(separator: 0x0a, omittingEmptySubsequences: false)
       .map { $0.split(separator: 0x20, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) } }
     let names = ["installation", "verifier", "backup", "made", "number", "scope", "previous", "parent", "key", "index"]
-    guard lines.count == 12, zip(lines[1...], names).allSatisfy({ $0.first == $1 && $0.count > 1 }),
+    let isKept = lines.count == 13 && lines[11].count == 2 && lines[11][0] == "until"
+    guard isKept || lines.count == 12, zip(lines[1...], names).allSatisfy({ $0.first == $1 && $0.count > 1 }),
       let verifier = try? VerifierKey(parsing: lines[2][1]), let backup = BackupID(lines[3][1]),
       let made = Instant(lines[4][1]), let number = Int64(lines[5][1]), (1...Manifest.largestNumber).contains(number),
       let scope = Manifest.scope(lines[6]), let previous = Manifest.link(lines[7]),
@@ -69,7 +72,8 @@ extension Manifest {
     else { throw Damage("its manifest cannot be read") }
     self.init(
       installation: lines[1][1], verifier: verifier, backup: backup, made: made, number: number, scope: scope,
-      previous: previous.link, parent: parent.link, wrappedKey: key, indexDigest: indexDigest, indexSize: indexSize)
+      previous: previous.link, parent: parent.link, wrappedKey: key, indexDigest: indexDigest, indexSize: indexSize,
+      keptUntil: isKept ? Instant(lines[11][1]) : nil)
     guard self.text.utf8.elementsEqual(text.utf8), verifier.name == "steward/\(installation)" else {
       throw Damage("its manifest cannot be read")
     }

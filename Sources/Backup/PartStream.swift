@@ -94,17 +94,20 @@ final class PartWriter {
 final class SealingLine: Sendable {
   private let place: any BackupPlace
   private let key: BackupKey
+  private let halt: Halt
   private let queue = DispatchQueue(label: "steward.backup.seal")
   private let slots = DispatchSemaphore(value: 2)
   private let state = Mutex<(lines: [PartIndex.Line], failure: (any Error)?)>(([], nil))
 
-  init(place: any BackupPlace, key: BackupKey) {
+  init(place: any BackupPlace, key: BackupKey, halt: Halt = Halt()) {
     self.place = place
     self.key = key
+    self.halt = halt
   }
 
   /// Waits while two are on their way; throws what went wrong with an earlier one.
   func put(_ plain: [UInt8], as item: ObjectName.Item) throws {
+    try halt.check()
     slots.wait()
     if let failure = state.withLock({ $0.failure }) {
       slots.signal()
@@ -122,6 +125,9 @@ final class SealingLine: Sendable {
       }
     }
   }
+
+  /// Throws if whoever asked was told to stop.
+  func check() throws { try halt.check() }
 
   func finish() throws -> [PartIndex.Line] {
     queue.sync {}

@@ -137,7 +137,10 @@ struct PartSource: Sendable {
       return BackupKey(
         secret: secret, installation: manifest.installation, backup: manifest.backup, keyID: manifest.keyID)
     } catch {
-      throw Problem(.forbidden, "The root key does not open this backup; use the recovery kit of its installation.")
+      throw Problem(
+        .forbidden,
+        "The root key does not open this backup: it is of another installation, or older than a change of the root key; then name a place of the keys, where the earlier ones are (--keys-from with a recovery kit)."
+      )
     }
   }
 
