@@ -30,12 +30,10 @@ package struct AccountsModule: Module {
       ],
       exit: DataExit(
         exporter: "GET /v1/people lists every person with roles and state.",
-        eraser: "Disabling ends credentials; erasing destroys the subject key of the person's rows."),
-      eraser: Eraser(
-        Dictionary(
-          uniqueKeysWithValues: AccountsSchema.tables.filter { $0.kind == .primary }.map {
-            ($0.name, .stays(because: "An account is ended by disabling it; what it did stands under its id."))
-          })), jobs: [CredentialSweep.kind])
+        eraser:
+          "Disabling ends credentials; erasing a person destroys the keys of name, address, credentials and mail. What they did stands under their id."
+      ),
+      eraser: PersonEraser.eraser, jobs: [CredentialSweep.kind])
   }
 
   package var routes: [Route] {

@@ -39,6 +39,7 @@ enum AccountsTexts {
     "people_state": "State",
     "people_submit": "Add and make a set-up link",
     "people_disable": "Disable",
+    "people_erase": "Erase",
     "people_readmit": "New set-up link",
     "people_actions": "Actions",
     "people_none": "no role",

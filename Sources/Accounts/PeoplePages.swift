@@ -67,7 +67,8 @@ struct PeoplePages: Sendable {
     let canManage = principal.has(.peopleManage)
     let rows = try await accounts.ledger.view(PersonRecord.self, principal.tenant).rows.map { person in
       PeoplePage.Row(
-        request, person, roles: roles[person.id] ?? [], canManage: canManage, isSelf: person.id == principal.person)
+        request, person, roles: roles[person.id] ?? [], canManage: canManage, isSelf: person.id == principal.person,
+        canErase: canManage && principal.has(.erasuresPropose))
     }
     return PeoplePage(
       request, rows: rows, form: canManage ? PeoplePage.AddForm(request, form, problem) : nil, shown: shown)
@@ -84,7 +85,7 @@ struct PeoplePage: Page {
     <thead><tr><th scope="col">{{t.people_name}}</th><th scope="col">{{t.people_email}}</th><th scope="col">{{t.people_roles}}</th><th scope="col">{{t.people_state}}</th>{{#form}}<th scope="col" class="actions"><span class="vh">{{t.people_actions}}</span></th>{{/form}}</tr></thead>
     <tbody>
     {{#rows}}<tr><th scope="row" data-label="{{t.people_name}}">{{name}}</th><td data-label="{{t.people_email}}">{{email}}</td><td data-label="{{t.people_roles}}">{{roles}}</td><td data-label="{{t.people_state}}"><span class="badge {{tone}}">{{state}}</span></td>
-    {{#form}}<td class="actions">{{#canDisable}}<form method="post" action="/people/{{id}}/disable"><input type="hidden" name="csrf" value="{{csrf}}"><button class="quiet small" type="submit">{{t.people_disable}}<span class="vh"> {{name}}</span></button></form>{{/canDisable}}{{#canReadmit}}<form method="post" action="/people/{{id}}/readmit"><input type="hidden" name="csrf" value="{{csrf}}"><button class="quiet small" type="submit">{{t.people_readmit}}<span class="vh"> {{name}}</span></button></form>{{/canReadmit}}</td>{{/form}}</tr>
+    {{#form}}<td class="actions"><span class="toolbar">{{#canDisable}}<form method="post" action="/people/{{id}}/disable"><input type="hidden" name="csrf" value="{{csrf}}"><button class="quiet small" type="submit">{{t.people_disable}}<span class="vh"> {{name}}</span></button></form>{{/canDisable}}{{#canReadmit}}<form method="post" action="/people/{{id}}/readmit"><input type="hidden" name="csrf" value="{{csrf}}"><button class="quiet small" type="submit">{{t.people_readmit}}<span class="vh"> {{name}}</span></button></form>{{/canReadmit}}{{#erasePath}}<a class="button quiet small" href="{{erasePath}}">{{t.people_erase}}<span class="vh"> {{name}}</span></a>{{/erasePath}}</span></td>{{/form}}</tr>
     {{/rows}}
     </tbody></table>
     {{#form}}<section class="card"><h2>{{t.people_add}}</h2><p class="muted">{{t.people_add_lead}}</p>
@@ -110,8 +111,9 @@ struct PeoplePage: Page {
     let tone: String
     let canDisable: Bool
     let canReadmit: Bool
+    let erasePath: String?
 
-    init(_ request: Request, _ person: PersonRecord, roles: Set<Role>, canManage: Bool, isSelf: Bool) {
+    init(_ request: Request, _ person: PersonRecord, roles: Set<Role>, canManage: Bool, isSelf: Bool, canErase: Bool) {
       id = person.id.text
       name = person.name
       email = person.email
@@ -121,6 +123,7 @@ struct PeoplePage: Page {
       tone = [PersonRecord.State.active: "good", .invited: "wait", .disabled: "off"][person.state] ?? "off"
       canDisable = canManage && !isSelf && person.state != .disabled
       canReadmit = canManage && person.state != .active
+      erasePath = canErase ? "/erasures/new?type=person&id=\(person.id)" : nil
     }
   }
 

@@ -70,7 +70,8 @@ enum PeopleStore {
     if try work.find(PasswordRecord.self, person) != nil { try work.delete(PasswordRecord.self, person.text) }
   }
 
-  private static func isLastOwner(_ person: PersonID, _ reader: Reader) throws -> Bool {
+  /// Whether nobody else could manage the organisation.
+  static func isLastOwner(_ person: PersonID, _ reader: Reader) throws -> Bool {
     let owners = try reader.fetch(RoleGrantRecord.self, "AND role = \(Role.owner.rawValue)").map(\.person)
     guard owners.contains(person) else { return false }
     for owner in owners where owner != person {

@@ -32,8 +32,8 @@ enum AuditTemplates {
     <th scope="row" class="num" data-label="{{t.audit_index}}">{{index}}</th>
     <td data-label="{{t.audit_time}}">{{#time}}<time datetime="{{exact}}">{{shown}}</time>{{/time}}</td>
     <td data-label="{{t.audit_actor}}"><a href="/audit?{{actorQuery}}"{{#actorID}} title="{{.}}"{{/actorID}}>{{actor}}</a></td>
-    <td data-label="{{t.audit_action}}"><a href="/audit?{{actionQuery}}"><code>{{action}}</code></a></td>
-    <td data-label="{{t.audit_object}}"><a href="/audit?{{objectQuery}}">{{object}}</a>{{#erased}} <span class="badge off plain">{{.}}</span>{{/erased}}</td>
+    <td data-label="{{t.audit_action}}"><a href="/audit?{{actionQuery}}"><code class="word">{{action}}</code></a></td>
+    <td data-label="{{t.audit_object}}"><span><a href="/audit?{{objectQuery}}">{{object}}</a>{{#erased}} <span class="badge off plain">{{.}}</span>{{/erased}}</span></td>
     <td class="num" data-label="{{t.audit_changes}}">{{changes}}</td>
     <td class="actions"><a href="/audit/{{index}}">{{t.audit_verify}}<span class="vh"> {{t.audit_index}} {{index}}</span></a></td>
     </tr>

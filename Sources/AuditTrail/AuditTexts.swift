@@ -2,7 +2,8 @@
 enum AuditTexts {
   static let english: [String: String] = [
     "audit_title": "Audit trail",
-    "audit_lead": "Every write in your organisation since it was made, newest first. A change or a gap would show.",
+    "audit_lead": "Every write in your organisation since it was made, newest first. A change or a gap would show. "
+      + "Numbers in between belong to the ends of batches: entries without an act of anybody, that sum up those before them.",
     "audit_filter": "Filter",
     "audit_filter_clear": "Show everything",
     "audit_filter_any": "Any",

@@ -23,7 +23,8 @@ package struct OffboardingModule: Module {
         NavigationEntry("/cases", titleKey: "offboarding_cases", access: .seeCases, order: 11),
         NavigationEntry("/vendors", titleKey: "offboarding_vendors", access: .permission(.vendorsRead), order: 12),
       ],
-      texts: OffboardingTexts.english.merging(ReminderTexts.english) { first, _ in first },
+      texts: OffboardingTexts.english.merging(ReminderTexts.english) { first, _ in first }
+        .merging(TrashTexts.english) { first, _ in first },
       templates: OffboardingPages.templates,
       exit: DataExit(
         exporter:
@@ -35,6 +36,6 @@ package struct OffboardingModule: Module {
 
   package var routes: [Route] {
     VendorAPI(desks: desks).routes + CaseAPI(desks: desks).routes + EvidenceAPI(desks: desks).routes
-      + CertificateAPI(desks: desks).routes + OffboardingPages(desks: desks).routes
+      + CertificateAPI(desks: desks).routes + TrashAPI(desks: desks).routes + OffboardingPages(desks: desks).routes
   }
 }

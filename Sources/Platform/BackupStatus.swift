@@ -58,11 +58,51 @@ package struct BackupSpecimen: Sendable {
   }
 }
 
+/// Small backups of one hidden tenant at a place of their own, made at whatever time, for checks to restore and to let grow old.
+package struct BackupDrill: Sendable {
+  /// What came back from one.
+  package struct Restored: Sendable, Equatable {
+    /// Where it lies.
+    package let directory: String
+    /// `table/id` of every row of a primary table that is there.
+    package let rows: Set<String>
+    /// Those whose content opens.
+    package let opening: Set<String>
+
+    package init(directory: String, rows: Set<String>, opening: Set<String>) {
+      self.directory = directory
+      self.rows = rows
+      self.opening = opening
+    }
+  }
+
+  /// Makes one as if it were that time, and removes what is over its time by the installation's rule; answers its name.
+  package var make: @Sendable (Instant) async throws -> String
+  /// Names of those of which anything lies there.
+  package var lying: @Sendable () async throws -> Set<String>
+  /// Rebuilds what one holds in a directory of its own with today's keys, as `steward backup restore` does, and looks into it.
+  package var restore: @Sendable (String) async throws -> Restored
+  /// Removes all of it.
+  package var clear: @Sendable () async -> Void
+
+  package init(
+    make: @escaping @Sendable (Instant) async throws -> String,
+    lying: @escaping @Sendable () async throws -> Set<String>,
+    restore: @escaping @Sendable (String) async throws -> Restored, clear: @escaping @Sendable () async -> Void
+  ) {
+    self.make = make
+    self.lying = lying
+    self.restore = restore
+    self.clear = clear
+  }
+}
+
 /// The backups as other parts see them; `Server` puts in what knows. Until then, and without a place, nothing is known.
 package final class BackupStatus: Sendable {
   private struct Source {
     var facts: @Sendable () async throws -> BackupFacts? = { nil }
     var specimen: (@Sendable (TenantID) async throws -> BackupSpecimen)?
+    var drill: (@Sendable (TenantID) async throws -> BackupDrill)?
   }
 
   private let source = Mutex(Source())
@@ -71,9 +111,18 @@ package final class BackupStatus: Sendable {
 
   package func bind(
     facts: @escaping @Sendable () async throws -> BackupFacts?,
-    specimen: @escaping @Sendable (TenantID) async throws -> BackupSpecimen
+    specimen: @escaping @Sendable (TenantID) async throws -> BackupSpecimen,
+    drill: (@Sendable (TenantID) async throws -> BackupDrill)? = nil
   ) {
-    source.withLock { $0 = Source(facts: facts, specimen: specimen) }
+    source.withLock { $0 = Source(facts: facts, specimen: specimen, drill: drill) }
+  }
+
+  /// For a hidden tenant; whoever asks clears it.
+  package func drill(of tenant: TenantID) async throws -> BackupDrill {
+    guard let make = source.withLock({ $0.drill }) else {
+      throw Problem(.unavailable, "Backups are not restored in this process.")
+    }
+    return try await make(tenant)
   }
 
   /// Nil while no place for backups is configured. Throws if the place cannot be read.

@@ -19,6 +19,6 @@ package enum SecurityHeaders {
   }
 
   private static func set(_ name: String, _ value: String, _ response: inout Response) {
-    if response.headers[name] == nil { response.headers[name] = value }
+    if response.headers[name] == nil { response.headers.add(name, value) }
   }
 }

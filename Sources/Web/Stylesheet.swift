@@ -163,6 +163,7 @@ package enum Stylesheet {
     caption{text-align:left;padding:0 0 .6rem;color:var(--soft)}
     th,td{text-align:left;vertical-align:middle;padding:.75rem 1rem;border-bottom:1px solid var(--line);overflow-wrap:break-word}
     td code,tbody th{overflow-wrap:anywhere}
+    td code.word{overflow-wrap:break-word}
     td.word{white-space:nowrap}
     td a{text-decoration-color:var(--line-strong)}
     td a:hover{text-decoration-color:currentColor}

@@ -11,8 +11,14 @@ extension CaseTemplate {
 }
 
 extension CaseFile {
-  /// As `GET /v1/cases/{id}` tells it.
+  /// As `GET /v1/cases/{id}` tells it; a case in the trash has the member `trashed`, too.
   var listed: JSON {
+    guard let trashed, case .object(var members) = known else { return known }
+    members["trashed"] = trashed.json
+    return .object(members)
+  }
+
+  private var known: JSON {
     [
       "id": .string(id.text), "vendor": ["id": .string(vendor.text), "name": .string(vendorName)],
       "template": [

@@ -38,8 +38,11 @@ struct CertificateAPI: Sendable {
     }
   }
 
+  /// Under which name a bundle is downloaded; the page of the certificate says the same.
+  static func bundleName(of id: CaseID) -> String { "certificate-\(id).zip" }
+
   static func bundle(_ record: BundleRecord, _ id: CaseID, _ desk: CertificateDesk) async throws -> Response {
-    let name = try FileName(claimed: "certificate-\(id).zip")
+    let name = try FileName(claimed: bundleName(of: id))
     return Response.stream(type: zip, length: record.size, try await desk.open(record)).asAttachment(name)
   }
 

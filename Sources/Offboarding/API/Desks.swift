@@ -15,15 +15,12 @@ package struct OffboardingConfiguration: Sendable {
 /// The desks as this visitor may use them.
 struct Desks: Sendable {
   let configuration: OffboardingConfiguration
-  private let suppression = SuppressionWatch()
 
   init(configuration: OffboardingConfiguration) { self.configuration = configuration }
 
   func vendors(_ request: Request) throws -> VendorDesk {
     let principal = try request.principal
-    return VendorDesk(
-      ledger: request.services.ledger, tenant: principal.tenant, actor: principal.actor,
-      suppression: suppression)
+    return VendorDesk(ledger: request.services.ledger, tenant: principal.tenant, actor: principal.actor)
   }
 
   /// All cases for whoever may read them, else the assigned steps.

@@ -10,6 +10,7 @@ package enum CaseScope: Sendable, Equatable {
   /// The case as it looks from here; nil if nothing of it is to be seen.
   package func seen(_ file: CaseFile) -> CaseFile? {
     guard case .assigned(let person) = self else { return file }
+    guard file.trashed == nil else { return nil }
     var part = file
     part.steps = file.steps.filter { $0.assignee == person }
     let ids = Set(part.steps.map(\.id))
@@ -87,6 +88,8 @@ extension CaseDesk {
       guard let record = try work.find(VendorRecord.self, vendor) else {
         throw Problem.invalid("vendor", "There is no such vendor.")
       }
+      guard record.trashed == nil else { throw Problem.invalid("vendor", "This vendor is in the trash.") }
+      try Ending.refuse([ObjectRef("vendor", vendor)], work)
       let file = CaseFile.opened(
         id, vendor: vendor, details: record.details, template: template, terminatedOn: terminatedOn, at: work.now,
         by: person)
@@ -148,6 +151,8 @@ extension CaseDesk {
     return try await ledger.write(tenant, act(action, id)) { work in
       guard let old = try CaseStore.load(id, work) else { throw Problem.notFound }
       try scope.require(old, step: step)
+      guard old.trashed == nil else { throw Trash.lying }
+      try CaseStore.refuseEnding(old, work)
       var new = old
       let fact = try verb(&new, work)
       try CaseStore.save(new, over: old, work)

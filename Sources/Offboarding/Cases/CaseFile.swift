@@ -1,5 +1,6 @@
 import Certificate
 import Kernel
+import Platform
 
 package enum Vendor {}
 package enum CaseNoun {}
@@ -104,6 +105,7 @@ package struct Evidence: Sendable, Equatable {
   package let sha256: Digest
   package let attachedAt: Instant
   package let attachedBy: NamedPerson
+  package var trashed: Trashed?
 }
 
 /// A case as a whole: what it was opened with, its steps and its evidence. The rules of a case are functions of this value.
@@ -122,9 +124,10 @@ package struct CaseFile: Sendable, Equatable {
   package var state: CaseState
   package var closing: Review?
   package var certificate: CertificateID?
+  package var trashed: Trashed?
   /// In the order of the template.
   package var steps: [CaseStep]
-  /// In the order of attachment.
+  /// In the order of attachment, without what lies in the trash.
   package var evidence: [Evidence]
 }
 

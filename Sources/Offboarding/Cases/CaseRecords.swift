@@ -7,7 +7,7 @@ package struct CaseRecord: Record {
   package let file: CaseFile
 
   package static let table = Table(
-    "case_file", .primary,
+    "case_file", .primary, version: 2,
     columns: [
       Column("vendor", .text, .key, purpose: "the vendor that is left", nullable: false),
       Column("state", .text, .operational, purpose: "open, certified or withdrawn", nullable: false),
@@ -22,7 +22,7 @@ package struct CaseRecord: Record {
       Column("closed_at", .integer, .operational, purpose: "when it was certified or withdrawn"),
       Column("closed_by", .text, .key, purpose: "who did that"),
       Column("certificate", .text, .key, purpose: "the certificate that was issued"),
-    ],
+    ] + Trash.columns,
     sealed: [
       Column("vendor_name", .text, .content, purpose: "name of the vendor when the case was opened", nullable: false),
       Column("registry_id", .text, .content, purpose: "its registry id then"),
@@ -33,7 +33,8 @@ package struct CaseRecord: Record {
       Column("closed_by_name", .text, .personal, purpose: "name of who closed it"),
       Column("closing_note", .text, .content, purpose: "why it was withdrawn"),
     ],
-    indexes: [Index(["state"]), Index(["vendor"])], retention: "as long as the certificate has to stand")
+    indexes: [Index(["state"]), Index(["vendor"]), Index(["trashed_at"])],
+    retention: "as long as the certificate has to stand", upgrades: [Trash.upgrade(to: 2)])
 
   package init(_ file: CaseFile) {
     var head = file
@@ -44,7 +45,9 @@ package struct CaseRecord: Record {
 
   package var key: String { file.id.text }
 
-  package var plain: [String: Value] {
+  package var plain: [String: Value] { own.merging(Trashed.plain(file.trashed)) { first, _ in first } }
+
+  private var own: [String: Value] {
     [
       "vendor": file.vendor.value, "state": file.state.rawValue.value, "template": file.template.id.value,
       "template_version": file.template.version.value, "template_hash": file.template.hash.value,
@@ -76,7 +79,7 @@ package struct CaseRecord: Record {
       openedBy: NamedPerson(id: try row.id("opened_by"), name: try row.contentText("opened_by_name")),
       state: CaseState(rawValue: try row.text("state")) ?? .withdrawn,
       closing: Review(row, "closed", note: "closing_note"),
-      certificate: row.optionalID("certificate"), steps: [], evidence: [])
+      certificate: row.optionalID("certificate"), trashed: Trashed(row), steps: [], evidence: [])
   }
 }
 

@@ -1,5 +1,6 @@
 import Certificate
 import Kernel
+import Platform
 
 // The rules of a case, as functions of values: no clock, no storage. Each verb either changes the case or throws a `Problem` that
 // says what is missing; `steward-verify` replays the same rules from the facts.
@@ -100,8 +101,9 @@ extension CaseFile {
     return [Problem.FieldError("steps.\(shape.id)", "“\(shape.title)” needs the approval of a second person.")]
   }
 
-  /// A case that is certified or withdrawn stays as it is.
+  /// A case that is certified or withdrawn stays as it is, and so does one in the trash.
   package func requireOpen() throws(Problem) {
+    guard trashed == nil else { throw Trash.lying }
     switch state {
     case .open: return
     case .certified: throw Problem(.conflict, "The case is certified; nothing in it can be changed any more.")
@@ -194,6 +196,30 @@ extension CaseFile {
 
   private func followers(of id: String) -> [String] {
     template.steps.filter { $0.after.contains(id) }.map(\.id)
+  }
+
+  /// Takes a piece of evidence out of the case. A step that was done on the strength of it has to be sent back first.
+  package mutating func discard(_ id: EvidenceID, _ trashed: Trashed) throws(Problem) -> Evidence {
+    try requireOpen()
+    guard let place = evidence.firstIndex(where: { $0.id == id }) else { throw Problem.notFound }
+    try requireUndone(evidence[place].step)
+    var piece = evidence.remove(at: place)
+    piece.trashed = trashed
+    return piece
+  }
+
+  package mutating func bringBack(_ piece: Evidence) throws(Problem) -> Evidence {
+    var piece = piece
+    piece.trashed = nil
+    try attach(piece)
+    return piece
+  }
+
+  private func requireUndone(_ id: String) throws(Problem) {
+    let (position, shape) = try located(id)
+    guard [.waiting, .ready].contains(steps[position].state) else {
+      throw Problem(.conflict, "“\(shape.title)” was done on the strength of it; send that step back first.")
+    }
   }
 
   package mutating func withdraw(_ closing: Review) throws(Problem) {

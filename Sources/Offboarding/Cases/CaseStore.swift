@@ -11,8 +11,13 @@ enum CaseStore {
   static func filled(_ head: CaseFile, _ reader: Reader) throws -> CaseFile {
     var file = head
     file.steps = try reader.fetch(StepRecord.self, "AND case_id = \(head.id) ORDER BY position").map(\.step)
-    file.evidence = try reader.fetch(EvidenceRecord.self, "AND case_id = \(head.id) ORDER BY entry").map(\.evidence)
+    file.evidence = try evidence(of: head.id, reader).filter { $0.trashed == nil }
     return file
+  }
+
+  /// In the order in which it came to the case, last; what lies in the trash, too.
+  static func evidence(of id: CaseID, _ reader: Reader) throws -> [Evidence] {
+    try reader.fetch(EvidenceRecord.self, "AND case_id = \(id) ORDER BY entry").map(\.evidence)
   }
 
   static func insert(_ file: CaseFile, _ work: Work) throws {
@@ -34,9 +39,20 @@ enum CaseStore {
     try reader.subject(of: CaseRecord.self, id.text)
   }
 
+  /// Throws `conflict` once an erasure of the case, or of its vendor, has begun.
+  static func refuseEnding(_ file: CaseFile, _ reader: Reader) throws { try Ending.refuse(ends(of: file), reader) }
+
+  static func isEnding(_ file: CaseFile, _ reader: Reader) throws -> Bool {
+    try Ending.isUnderWay(ends(of: file), reader)
+  }
+
+  private static func ends(of file: CaseFile) -> [ObjectRef] {
+    [ObjectRef("case", file.id), ObjectRef("vendor", file.vendor)]
+  }
+
   /// Cases in the order in which they were opened, newest first, before the key `before`.
   static func list(_ filter: CaseFilter, before: String?, limit: Int, _ reader: Reader) throws -> [CaseFile] {
-    var tail: SQL = ""
+    var tail: SQL = filter.isTrashed ? "AND trashed_at IS NOT NULL " : "AND trashed_at IS NULL "
     if let state = filter.state { tail = tail + "AND state = \(state.rawValue) " }
     if let vendor = filter.vendor { tail = tail + "AND vendor = \(vendor) " }
     if let person = filter.assignee {
@@ -56,5 +72,7 @@ package struct CaseFilter: Sendable {
   package var vendor: VendorID?
   /// Only cases in which this person has a step.
   package var assignee: PersonID?
+  /// Those in the trash, instead of all others.
+  package var isTrashed = false
   package init() {}
 }

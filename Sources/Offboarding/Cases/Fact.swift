@@ -22,6 +22,14 @@ package enum Fact {
     ]
   }
 
+  package static func removal(_ piece: Evidence) -> JSON {
+    ["type": "removal", "id": .string(piece.id.text), "step": .string(piece.step)]
+  }
+
+  package static func reinstatement(_ piece: Evidence) -> JSON {
+    ["type": "reinstatement", "id": .string(piece.id.text), "step": .string(piece.step)]
+  }
+
   package static func completion(_ step: CaseStep, _ completion: Completion) -> JSON {
     [
       "type": "completion", "step": .string(step.id), "person": completion.by.json, "note": .string(completion.note),

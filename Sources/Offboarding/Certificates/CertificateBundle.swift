@@ -7,11 +7,13 @@ import TransparencyLog
 enum CertificateBundle {
   static func build(_ id: CaseID, _ ledger: Ledger, _ tenant: TenantID) async throws -> [UInt8] {
     let logged = try await ledger.read(tenant) { try Sources.entries(of: id, $0) }
-    guard let certify = logged.last, certify.action == "case.certify" else {
+    guard let end = logged.lastIndex(where: { $0.action == "case.certify" }) else {
       throw Problem(.notFound, "No certificate has been issued for this case.")
     }
+    // What came later, such as a stay in the trash, is not part of it.
+    let (history, certify) = (Array(logged[...end]), logged[end])
     let signing = try await ledger.signing(tenant, showing: certify.index)
-    return try await ledger.read(tenant) { try Sources(logged, certify, signing, $0) }.bundle()
+    return try await ledger.read(tenant) { try Sources(history, certify, signing, $0) }.bundle()
   }
 
   /// One member of a bundle of ours.
@@ -62,14 +64,25 @@ enum CertificateBundle {
         signer: { try signing.sign(manifest: $0) })
     }
 
-    /// The evidence facts without their type, in the order of attachment (§6.3).
+    /// The evidence facts without their type, in the order of attachment, without what was taken out again (§6.3).
     private var evidence: JSON {
-      .array(
-        entries.flatMap(\.disclosed).compactMap { disclosure in
-          guard var members = disclosure["fact"]?.object, members["type"]?.string == "evidence" else { return nil }
+      var (there, removed): ([JSON], [JSON]) = ([], [])
+      for fact in entries.flatMap(\.disclosed).compactMap({ $0["fact"] }) {
+        switch fact["type"]?.string {
+        case "evidence":
+          var members = fact.object ?? [:]
           members["type"] = nil
-          return .object(members)
-        })
+          there.append(.object(members))
+        case "removal":
+          if let place = there.firstIndex(where: { $0["id"] == fact["id"] }) { removed.append(there.remove(at: place)) }
+        case "reinstatement":
+          if let place = removed.firstIndex(where: { $0["id"] == fact["id"] }) {
+            there.append(removed.remove(at: place))
+          }
+        default: continue
+        }
+      }
+      return .array(there)
     }
   }
 }

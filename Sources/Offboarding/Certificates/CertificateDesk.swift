@@ -50,7 +50,12 @@ package struct CertificateDesk: Sendable {
       certificate: certificate, caseID: id, file: staged.id, size: staged.size, sha256: staged.sha256)
     let act = Act("certificate.store", on: ObjectRef("certificate", certificate), by: .system("certificate"))
     do {
-      _ = try await cases.ledger.write(cases.tenant, act) { try $0.insert(record, subject: staged.subject) }
+      _ = try await cases.ledger.write(cases.tenant, act) { work in
+        // Whoever asks first may ask while the case goes.
+        guard let head = try work.find(CaseRecord.self, id) else { throw try work.absence("case_file", id.text) }
+        try CaseStore.refuseEnding(head.file, work)
+        try work.insert(record, subject: staged.subject)
+      }
       return record
     } catch {
       await cases.ledger.discard(cases.tenant, staged)

@@ -58,6 +58,8 @@ package struct EvidenceDesk: Sendable {
     return try await cases.ledger.write(cases.tenant, cases.act("case.evidence.attach", id)) { work in
       guard var file = try CaseStore.load(id, work) else { throw Problem.notFound }
       try scope.require(file, step: step)
+      try CaseStore.refuseEnding(file, work)
+      try file.requireOpen()
       // An upload is a hashed artefact, whatever its sender says about it.
       let evidence = Evidence(
         id: evidenceID, caseID: id, step: step, kind: kind, grade: .e2, name: claim.name.text,

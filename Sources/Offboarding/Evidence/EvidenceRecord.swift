@@ -6,7 +6,7 @@ package struct EvidenceRecord: Record {
   package let evidence: Evidence
 
   package static let table = Table(
-    "case_evidence", .primary,
+    "case_evidence", .primary, version: 2,
     columns: [
       Column("case_id", .text, .key, purpose: "the case", nullable: false),
       Column("step", .text, .operational, purpose: "the step it belongs to", nullable: false),
@@ -15,7 +15,7 @@ package struct EvidenceRecord: Record {
       Column("size", .integer, .operational, purpose: "bytes of the file", nullable: false),
       Column("attached_at", .integer, .operational, purpose: "when it was attached", nullable: false),
       Column("attached_by", .text, .key, purpose: "who attached it", nullable: false),
-    ],
+    ] + Trash.columns,
     sealed: [
       Column("kind", .text, .content, purpose: "what it is meant to show", nullable: false),
       Column("name", .text, .content, purpose: "name of the file", nullable: false),
@@ -25,13 +25,16 @@ package struct EvidenceRecord: Record {
         nullable: false),
       Column("attached_by_name", .text, .personal, purpose: "name of who attached it", nullable: false),
     ],
-    indexes: [Index(["case_id"])], retention: "with the case")
+    indexes: [Index(["case_id"]), Index(["trashed_at"])], retention: "with the case",
+    upgrades: [Trash.upgrade(to: 2)])
 
   package init(_ evidence: Evidence) { self.evidence = evidence }
 
   package var key: String { evidence.id.text }
 
-  package var plain: [String: Value] {
+  package var plain: [String: Value] { own.merging(Trashed.plain(evidence.trashed)) { first, _ in first } }
+
+  private var own: [String: Value] {
     [
       "case_id": evidence.caseID.value, "step": evidence.step.value, "grade": evidence.grade.rawValue.value,
       "file": evidence.file.value, "size": evidence.size.value, "attached_at": evidence.attachedAt.value,
@@ -53,6 +56,7 @@ package struct EvidenceRecord: Record {
       mediaType: try row.contentText("media_type"), file: try row.id("file"), size: try row.integer("size"),
       sha256: try row.contentDigest("sha256"),
       attachedAt: try row.instant("attached_at"),
-      attachedBy: NamedPerson(id: try row.id("attached_by"), name: try row.contentText("attached_by_name")))
+      attachedBy: NamedPerson(id: try row.id("attached_by"), name: try row.contentText("attached_by_name")),
+      trashed: Trashed(row))
   }
 }

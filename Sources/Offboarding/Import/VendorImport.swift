@@ -42,7 +42,7 @@ package struct VendorImport: Sendable {
 
   fileprivate enum Effect: Sendable {
     case created, updated, unchanged
-    /// The vendor was erased and is not to come back.
+    /// The vendor was erased and is not to come back, or lies in the trash.
     case refused(RejectedLine)
   }
 
@@ -69,9 +69,13 @@ package struct VendorImport: Sendable {
       let hasMarks = try Suppression.exist(reader)
       for line in lines {
         if let old = try VendorRegistry.vendor(line.registryID, reader) {
-          if VendorImport.merged(line, old.details) != old.details { news.append(line) }
-        } else if hasMarks, let mark = try Suppression.match(line.details.identity, reader) {
-          refused.append(RejectedLine(line: line.line, field: mark.field, reason: mark.reason))
+          if old.trashed != nil {
+            refused.append(VendorImport.trashed(line))
+          } else if VendorImport.merged(line, old.details) != old.details {
+            news.append(line)
+          }
+        } else if hasMarks, let stopped = try VendorImport.stopped(line, line.details, nil, reader) {
+          refused.append(stopped)
         } else {
           news.append(line)
         }
@@ -104,18 +108,30 @@ package struct VendorImport: Sendable {
 
   private static func put(_ line: ImportedLine, as id: VendorID, hasMarks: Bool, _ work: Work) throws -> Effect {
     guard let old = try VendorRegistry.vendor(line.registryID, work) else {
-      if hasMarks, let mark = try Suppression.match(line.details.identity, work) {
-        return .refused(RejectedLine(line: line.line, field: mark.field, reason: mark.reason))
-      }
+      if hasMarks, let stopped = try stopped(line, line.details, nil, work) { return .refused(stopped) }
       let record = VendorRecord(id: id, details: line.details)
       try VendorRegistry.move(record.id, from: nil, to: line.registryID, work)
       try work.insert(record)
       return .created
     }
+    guard old.trashed == nil else { return .refused(trashed(line)) }
     let details = merged(line, old.details)
     guard details != old.details else { return .unchanged }
+    if hasMarks, let stopped = try stopped(line, details, old.details, work) { return .refused(stopped) }
     try work.update(VendorRecord(id: old.id, details: details))
     return .updated
+  }
+
+  /// Why a line cannot be taken that makes a vendor, or makes another of one, which was erased and is not to come back.
+  private static func stopped(
+    _ line: ImportedLine, _ new: VendorDetails, _ old: VendorDetails?, _ reader: Reader
+  ) throws -> RejectedLine? {
+    guard new.identity != old?.identity, let mark = try Suppression.match(new.identity, reader) else { return nil }
+    return RejectedLine(line: line.line, field: mark.field, reason: mark.reason)
+  }
+
+  private static func trashed(_ line: ImportedLine) -> RejectedLine {
+    RejectedLine(line: line.line, field: "registry_id", reason: VendorRegistry.inTrash)
   }
 
   /// The line over what is known. A line was checked as a new vendor; laid over a valid one it stays valid.

@@ -8,6 +8,7 @@ struct CasePage: Page {
     """
     <div class="page-head"><div><p class="overline">{{t.offboarding_case_of}}</p><h1>{{vendor}}</h1><p class="lead"><span class="badge {{tone}}">{{state}}</span> {{t.offboarding_contract_ended}} <time datetime="{{terminated}}">{{terminated}}</time></p></div></div>
     {{#fault}}<div class="notice bad" role="alert"><h2>{{title}}</h2><p>{{message}}</p>{{#hasErrors}}<ul class="errors">{{#errors}}<li>{{.}}</li>{{/errors}}</ul>{{/hasErrors}}</div>{{/fault}}
+    {{#notice}}\(TrashNotice.template){{/notice}}
     {{#withdrawal}}<div class="notice wait"><h2>{{t.offboarding_withdrawn_title}}</h2><p>{{withdrawal}}</p></div>{{/withdrawal}}
     <div class="split case"><div class="case-side"><section class="card"><h2>{{t.offboarding_certificate}}</h2>
     <p class="meter"><progress max="{{total}}" value="{{done}}" aria-label="{{progress}}"></progress> <span>{{progress}}</span></p>
@@ -24,7 +25,7 @@ struct CasePage: Page {
     {{#returned}}<div class="notice wait"><p>{{returned}}</p></div>{{/returned}}
     <ul class="rows needs">{{#needs}}<li><span><strong>{{label}}</strong> <span class="muted">{{grade}}</span></span><span class="badge {{tone}}">{{state}}</span></li>{{/needs}}
     {{#approval}}<li><span><strong>{{t.offboarding_approval_need}}</strong> <span class="muted">{{detail}}</span></span><span class="badge {{tone}}">{{state}}</span></li>{{/approval}}</ul>
-    {{#hasEvidence}}<div class="evidence"><h4 class="overline">{{t.offboarding_evidence}}</h4><ul class="files">{{#evidence}}<li><div class="file-head"><a href="{{path}}">{{name}}</a> <span class="badge info plain" title="{{meaning}}">{{grade}}</span></div><p class="muted small">{{kind}} · {{size}} · {{who}}, {{when}}</p><p class="hash"><span>SHA-256</span> <code>{{sha256}}</code></p></li>{{/evidence}}</ul></div>{{/hasEvidence}}
+    {{#hasEvidence}}<div class="evidence"><h4 class="overline">{{t.offboarding_evidence}}</h4><ul class="files">{{#evidence}}<li><div class="file-head"><a href="{{path}}">{{name}}</a> <span class="badge info plain" title="{{meaning}}">{{grade}}</span></div><p class="muted small">{{kind}} · {{size}} · {{who}}, {{when}}</p><p class="hash"><span>SHA-256</span> <code>{{sha256}}</code></p>{{#canTrash}}<form method="post" action="{{path}}/trash"><input type="hidden" name="csrf" value="{{csrf}}"><button class="quiet small" type="submit">{{t.offboarding_trash_evidence}}<span class="vh"> {{name}}</span></button></form>{{/canTrash}}</li>{{/evidence}}</ul></div>{{/hasEvidence}}
     {{#completion}}<div class="said"><p><strong>{{who}}</strong> <span class="muted">{{when}}</span></p>{{#note}}<p>{{note}}</p>{{/note}}{{#hasRemains}}<p><strong>{{t.offboarding_remains}}</strong></p><ul>{{#remains}}<li>{{.}}</li>{{/remains}}</ul>{{/hasRemains}}</div>{{/completion}}
     {{#approvalNote}}<p class="said">{{approvalNote}}</p>{{/approvalNote}}
     {{#next}}<p class="next">{{next}}</p>{{/next}}
@@ -41,6 +42,7 @@ struct CasePage: Page {
     {{#assign}}<details class="more"><summary>{{t.offboarding_assign}}</summary><form method="post" action="{{path}}/assign" class="inline"><input type="hidden" name="csrf" value="{{csrf}}"><div class="field"><label for="person-{{id}}">{{t.offboarding_assign_person}}</label><select id="person-{{id}}" name="person">{{#people}}<option value="{{value}}"{{#isSelected}} selected{{/isSelected}}>{{label}}</option>{{/people}}</select></div><button class="quiet" type="submit">{{t.offboarding_assign_do}}</button></form></details>{{/assign}}</div>{{/hasActions}}
     </div></li>{{/steps}}</ol></div></div>
     {{#canWithdraw}}<details class="more"><summary>{{t.offboarding_withdraw}}</summary><form method="post" action="{{path}}/withdraw" class="card stack"><input type="hidden" name="csrf" value="{{csrf}}"><p>{{t.offboarding_withdraw_lead}}</p><div class="field"><label for="withdraw-note">{{t.offboarding_withdraw_note}}</label><textarea id="withdraw-note" name="note" rows="2" maxlength="4000"></textarea></div><p class="toolbar"><button class="danger" type="submit">{{t.offboarding_withdraw_do}}</button></p></form></details>{{/canWithdraw}}
+    {{#trashLead}}<details class="more"><summary>{{t.offboarding_trash_of_case}}</summary><form method="post" action="{{path}}/trash" class="card stack"><input type="hidden" name="csrf" value="{{csrf}}"><p>{{trashLead}}</p><p class="toolbar"><button class="danger" type="submit">{{t.offboarding_trash_do}}</button></p></form></details>{{/trashLead}}
     """)
 
   let title: String
@@ -65,6 +67,9 @@ struct CasePage: Page {
   let nextStep: NextStep?
   let steps: [StepCard]
   let canWithdraw: Bool
+  let notice: TrashNotice?
+  /// Nil for who cannot put it there.
+  let trashLead: String?
   let crumbs: [Crumb]
   var section: String? { "/cases" }
 
@@ -114,7 +119,7 @@ struct CasePage: Page {
         hasErrors: problem.errors.count > 1 || problem.errors.first.map { $0.message != problem.message } ?? false)
     }
     withdrawal = file.state == .withdrawn ? CasePage.withdrawal(request, file) : nil
-    issue = file.state == .open && principal.has(.casesCertify) ? Issue(request, file) : nil
+    issue = file.state == .open && file.trashed == nil && principal.has(.casesCertify) ? Issue(request, file) : nil
     let names = Dictionary(people.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
     steps = file.steps.map { StepCard(request, principal, file, $0, people: people, names: names) }
     let ready = file.state == .open ? file.steps.filter { $0.state == .ready } : []
@@ -122,7 +127,12 @@ struct CasePage: Page {
       NextStep(
         id: step.id, title: file.title(of: step.id), due: StepLook(request, step, request.now.day).due)
     }
-    canWithdraw = file.state == .open && principal.has(.casesWrite)
+    canWithdraw = file.state == .open && file.trashed == nil && principal.has(.casesWrite)
+    notice = TrashNotice(
+      request, file.trashed, path: "/cases/\(file.id)", canRestore: principal.has(.casesWrite))
+    trashLead =
+      file.trashed == nil && principal.has(.casesWrite)
+      ? request.text("offboarding_trash_of_case_lead", ["days": String(Trash.days)]) : nil
     crumbs = [Crumb(request.text("offboarding_cases_title"), "/cases")]
   }
 

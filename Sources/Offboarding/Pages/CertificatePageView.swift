@@ -10,7 +10,7 @@ struct CertificateView: Page {
     <div class="split"><div><section class="card"><h2>{{t.offboarding_certificate_take}}</h2><p>{{t.offboarding_certificate_take_lead}}</p>
     <p class="toolbar"><a class="button" href="{{path}}/bundle">{{t.offboarding_certificate_bundle}}</a> <a class="button quiet" href="{{path}}/print">{{t.offboarding_certificate_print}}</a></p>
     <dl class="facts stacked"><dt>{{t.offboarding_certificate_size}}</dt><dd>{{size}}</dd><dt>SHA-256</dt><dd><code>{{sha256}}</code></dd></dl></section>
-    <section class="card"><h2>{{t.offboarding_verify}}</h2><p>{{t.offboarding_verify_lead}}</p><pre><code>steward-verify --key steward.vkey certificate.zip</code></pre>
+    <section class="card"><h2>{{t.offboarding_verify}}</h2><p>{{t.offboarding_verify_lead}}</p><pre><code>steward-verify --key steward.vkey {{bundleName}}</code></pre>
     <p>{{t.offboarding_verify_key}} <a href="/.well-known/steward.vkey">/.well-known/steward.vkey</a>. {{t.offboarding_verify_key_lead}}</p></section></div>
     <div><section class="card"><h2>{{t.offboarding_remains}}</h2>{{^hasRemains}}<p>{{t.offboarding_remains_nothing}}</p>{{/hasRemains}}{{#hasRemains}}<ul>{{#remains}}<li>{{.}}</li>{{/remains}}</ul>{{/hasRemains}}</section>
     <section class="card"><h2>{{t.offboarding_certificate_limits}}</h2><ul>{{#limits}}<li>{{.}}</li>{{/limits}}</ul></section></div></div>
@@ -20,6 +20,8 @@ struct CertificateView: Page {
   let vendor: String
   let lead: String
   let path: String
+  /// The name under which the bundle is downloaded.
+  let bundleName: String
   let size: String
   let sha256: String
   let limits: [String]
@@ -34,6 +36,7 @@ struct CertificateView: Page {
     lead = request.text(
       "offboarding_issued_by", ["name": file.closing?.by.name ?? "", "when": file.closing?.at.forPeople ?? ""])
     path = "/cases/\(file.id)/certificate"
+    bundleName = CertificateAPI.bundleName(of: file.id)
     size = FileSize.text(record.size)
     sha256 = record.sha256.hex
     limits = CaseFile.certificateLimits

@@ -4,13 +4,14 @@ import Platform
 struct OffboardingPages: Sendable {
   static let templates: [Template] = [
     HomePage.template, VendorListPage.template, VendorDetailPage.template, VendorFormPage.template, ImportPage.template,
-    CaseListPage.template, CaseFormPage.template, CasePage.template, CertificateView.template,
+    CaseListPage.template, CaseFormPage.template, CasePage.template, CertificateView.template, TrashPage.template,
   ]
 
   let desks: Desks
 
   var routes: [Route] {
     VendorPages(desks: desks).routes + CasePages(desks: desks).routes + StepPages(desks: desks).routes
+      + TrashPages(desks: desks).routes
   }
 
   /// Items on one page of a list.

@@ -26,6 +26,7 @@ struct StepCard: Equatable, Sendable {
     let sha256: String
     let grade: String
     let meaning: String
+    let canTrash: Bool
   }
 
   struct Done: Equatable, Sendable {
@@ -99,12 +100,12 @@ struct StepCard: Equatable, Sendable {
     needs = (shape?.evidence ?? []).map { Need(request, $0, pieces, step.state) }
     approval = shape?.approval == true ? Approval(request, step) : nil
     let base = path
-    evidence = pieces.map { Piece(request, $0, path: "\(base)/evidence/\($0.id)") }
+    evidence = pieces.map { Piece(request, $0, path: "\(base)/evidence/\($0.id)", canTrash: may.discard) }
     hasEvidence = !pieces.isEmpty
     completion = step.completion.map { Done(request, $0) }
     approvalNote = step.approval.map { StepCard.said(request, "offboarding_approved_by", $0) }
     let gaps = shape.map { file.gaps(before: $0) } ?? []
-    let isOpen = file.state == .open && (step.state == .ready || step.state == .waiting)
+    let isOpen = file.state == .open && file.trashed == nil && (step.state == .ready || step.state == .waiting)
     next = isOpen && !gaps.isEmpty ? StepCard.next(request, file, step) : nil
     review = may.review ? Review() : nil
     ownReview = may.ownReview
@@ -150,9 +151,11 @@ private struct Rights {
   let review: Bool
   let ownReview: Bool
   let assign: Bool
+  let discard: Bool
 
   init(_ principal: Principal, _ file: CaseFile, _ step: CaseStep) {
-    let isOpen = file.state == .open
+    let isOpen = file.state == .open && file.trashed == nil
+    discard = isOpen && [.waiting, .ready].contains(step.state) && principal.has(.casesWrite)
     work = isOpen && (principal.has(.casesWrite) || step.assignee == principal.person && principal.has(.stepsAssigned))
     let waits = isOpen && step.state == .inReview && principal.has(.casesApprove)
     ownReview = waits && step.completion?.by.id == principal.person
@@ -193,11 +196,11 @@ extension StepCard.Approval {
 }
 
 extension StepCard.Piece {
-  fileprivate init(_ request: Request, _ piece: Evidence, path: String) {
+  fileprivate init(_ request: Request, _ piece: Evidence, path: String, canTrash: Bool) {
     self.init(
       path: path, name: piece.name, kind: KindName.text(piece.kind), size: FileSize.text(piece.size),
       when: piece.attachedAt.forPeople, who: piece.attachedBy.name, sha256: piece.sha256.hex,
-      grade: GradeName.text(request, piece.grade), meaning: piece.grade.meaning)
+      grade: GradeName.text(request, piece.grade), meaning: piece.grade.meaning, canTrash: canTrash)
   }
 }
 

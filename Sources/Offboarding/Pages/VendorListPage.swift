@@ -6,7 +6,7 @@ struct VendorListPage: Page {
     "offboarding-vendors",
     """
     <div class="page-head"><div><h1>{{title}}</h1><p class="lead">{{lead}}</p></div>
-    {{#canWrite}}<div class="toolbar"><a class="button" href="/vendors/import">{{t.offboarding_import_register}}</a> <a class="button quiet" href="/vendors/new">{{t.offboarding_add_vendor}}</a></div>{{/canWrite}}</div>
+    {{#canWrite}}<div class="toolbar"><a class="button" href="/vendors/import">{{t.offboarding_import_register}}</a> <a class="button quiet" href="/vendors/new">{{t.offboarding_add_vendor}}</a> <a class="button quiet" href="/trash">{{t.offboarding_trash}}</a></div>{{/canWrite}}</div>
     {{#showsSearch}}<form method="get" action="/vendors" role="search" class="search"><div class="field"><label for="q">{{t.offboarding_search_label}}</label><input id="q" name="q" type="search" value="{{query}}" maxlength="200"></div><button type="submit">{{t.offboarding_search}}</button>{{#hasQuery}} <a class="button quiet" href="/vendors">{{t.offboarding_search_clear}}</a>{{/hasQuery}}</form>{{/showsSearch}}
     {{#isBare}}<section class="empty"><h2>{{t.offboarding_vendors_none}}</h2><p>{{t.offboarding_vendors_none_lead}}</p>{{#canWrite}}<p class="toolbar"><a class="button" href="/vendors/import">{{t.offboarding_import_register}}</a></p>{{/canWrite}}</section>{{/isBare}}
     {{#hasNoMatch}}<p class="empty">{{t.offboarding_vendors_no_match}}</p>{{/hasNoMatch}}

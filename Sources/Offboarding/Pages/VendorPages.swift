@@ -39,6 +39,7 @@ struct VendorPages: Sendable {
     let vendor = try await desks.vendors(request).vendor(request.id("id"))
     var filter = CaseFilter()
     filter.vendor = vendor.id
+    filter.isTrashed = vendor.trashed != nil
     let cases = try await desks.cases(request).list(filter, before: nil, limit: OffboardingPages.pageSize).items
     return try request.page(try VendorDetailPage(request, vendor, cases: cases))
   }

@@ -36,7 +36,7 @@ struct StepReminders: Sendable {
         """
         SELECT DISTINCT c.id FROM case_file c JOIN case_step s ON s.tenant = c.tenant AND s.case_id = c.id
         LEFT JOIN step_reminder r ON r.tenant = s.tenant AND r.id = s.id
-        WHERE c.tenant = \(tenant) AND c.state = 'open' AND s.state IN ('ready', 'in_review')
+        WHERE c.tenant = \(tenant) AND c.state = 'open' AND c.trashed_at IS NULL AND s.state IN ('ready', 'in_review')
         AND s.due_on <= \(today.adding(days: StepReminders.daysAhead))
         AND (r.reminded_on IS NULL OR r.reminded_on < \(today)) ORDER BY c.id
         """
@@ -51,7 +51,9 @@ struct StepReminders: Sendable {
     let act = Act("case.remind", on: ObjectRef("case", id), by: .system("offboarding"))
     _ = try await services.ledger.write(tenant, act) { work in
       try run.hold(in: work)
-      guard let file = try CaseStore.load(id, work), file.state == .open else { return }
+      guard let file = try CaseStore.load(id, work), file.state == .open, file.trashed == nil,
+        try !CaseStore.isEnding(file, work)
+      else { return }
       for step in file.steps where StepReminders.isDue(step, today) {
         let last = try work.find(StepReminderRecord.self, step.key)
         if let last, last.remindedOn >= today { continue }

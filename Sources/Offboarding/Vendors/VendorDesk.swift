@@ -5,10 +5,8 @@ package struct VendorDesk: Sendable {
   package let ledger: Ledger
   package let tenant: TenantID
   package let actor: Actor
-  private let suppression: SuppressionWatch
 
-  package init(ledger: Ledger, tenant: TenantID, actor: Actor, suppression: SuppressionWatch = SuppressionWatch()) {
-    self.suppression = suppression
+  package init(ledger: Ledger, tenant: TenantID, actor: Actor) {
     self.ledger = ledger
     self.tenant = tenant
     self.actor = actor
@@ -18,9 +16,9 @@ package struct VendorDesk: Sendable {
     let details = try draft.applied(to: nil).mapError(\.problem).get()
     let record = VendorRecord(id: VendorID.make(at: ledger.clock.now), details: details)
     let sealed = try await ledger.seal(record, for: tenant)
-    let hasMarks = try await suppression.hasMarks(tenant, ledger)
     return try await ledger.write(tenant, Act("vendor.create", on: ObjectRef("vendor", record.id), by: actor)) { work in
-      if hasMarks { try Suppression.refuse(details.identity, work) }
+      // Asked in here, since a mark may be placed while this waits for its turn.
+      try Suppression.refuse(details.identity, work)
       try VendorRegistry.move(record.id, from: nil, to: details.registryID, work)
       try work.insert(sealed)
       return record
@@ -30,6 +28,7 @@ package struct VendorDesk: Sendable {
   package func change(_ id: VendorID, _ draft: VendorDraft) async throws -> Written<VendorRecord> {
     try await ledger.write(tenant, Act("vendor.update", on: ObjectRef("vendor", id), by: actor)) { work in
       guard let old = try work.find(VendorRecord.self, id) else { throw try work.absence("vendor", id.text) }
+      guard old.trashed == nil else { throw Trash.lying }
       let new = VendorRecord(id: id, details: try draft.applied(to: old.details).mapError(\.problem).get())
       if new.details.identity != old.details.identity { try Suppression.refuse(new.details.identity, work) }
       try VendorRegistry.move(id, from: old.details.registryID, to: new.details.registryID, work)
@@ -39,16 +38,15 @@ package struct VendorDesk: Sendable {
   }
 
   package func vendor(_ id: VendorID) async throws -> VendorRecord {
-    try await ledger.read(tenant) { reader in
-      guard let vendor = try reader.find(VendorRecord.self, id) else { throw try reader.absence("vendor", id.text) }
-      return vendor
-    }
+    if let vendor = try await ledger.find(VendorRecord.self, id.text, tenant) { return vendor }
+    throw try await ledger.read(tenant) { try $0.absence("vendor", id.text) }
   }
 
   /// Part of the vendors in which every word of `query` occurs, oldest first, from behind the key `after` on.
   package func list(query: String, after: String?, limit: Int) async throws -> VendorPage {
     let view = try await ledger.view(VendorRecord.self, tenant)
-    let found = Words.isBlank(query) ? view.rows : view.search(Words.searchable(query))
+    let all = Words.isBlank(query) ? view.rows : view.search(Words.searchable(query))
+    let found = view.trashedCount == 0 ? all : all.filter { $0.trashed == nil }
     let start = after.map { VendorDesk.firstIndex(in: found, behind: $0) } ?? 0
     let items = Array(found[start...].prefix(limit))
     return VendorPage(

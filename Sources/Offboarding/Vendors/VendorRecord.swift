@@ -4,22 +4,24 @@ import Platform
 package struct VendorRecord: Sendable, Equatable {
   package let id: VendorID
   package var details: VendorDetails
+  package var trashed: Trashed?
 
-  package init(id: VendorID, details: VendorDetails) {
+  package init(id: VendorID, details: VendorDetails, trashed: Trashed? = nil) {
     self.id = id
     self.details = details
+    self.trashed = trashed
   }
 }
 
-extension VendorRecord: Searchable {
+extension VendorRecord: Searchable, Trashable {
   package static let table = Table(
-    "vendor", .primary,
+    "vendor", .primary, version: 2,
     columns: [
       Column(
         "relationship", .text, .operational, purpose: "whether the vendor still works for the customer", nullable: false
       ),
       Column("ended_on", .text, .operational, purpose: "the day on which the relationship ended"),
-    ],
+    ] + Trash.columns,
     sealed: [
       Column("name", .text, .content, purpose: "name of the vendor", nullable: false),
       Column("registry_id", .text, .content, purpose: "number of the vendor in an outside register"),
@@ -30,12 +32,16 @@ extension VendorRecord: Searchable {
       Column("data_categories", .text, .content, purpose: "kinds of data the vendor holds"),
       Column("purposes", .text, .content, purpose: "what the vendor uses the data for"),
     ],
-    retention: "until the customer deletes the vendor or leaves")
+    indexes: [Index(["trashed_at"])], retention: "until the customer deletes the vendor or leaves",
+    upgrades: [Trash.upgrade(to: 2)])
 
   package var key: String { id.text }
+  package var isTrashed: Bool { trashed != nil }
 
   package var plain: [String: Value] {
-    ["relationship": details.relationship.rawValue.value, "ended_on": details.endedOn.value]
+    Trashed.plain(trashed).merging([
+      "relationship": details.relationship.rawValue.value, "ended_on": details.endedOn.value,
+    ]) { first, _ in first }
   }
 
   package var content: [String: CBOR] {
@@ -51,6 +57,7 @@ extension VendorRecord: Searchable {
 
   package init(_ row: OpenedRow) throws {
     id = try row.keyID()
+    trashed = Trashed(row)
     details = VendorDetails(
       name: try row.contentText("name"), registryID: row.content["registry_id"]?.text,
       privacyURL: row.content["privacy_url"]?.text,
@@ -72,7 +79,14 @@ extension VendorRecord {
     "ended_on",
   ]
 
+  /// A vendor in the trash has the member `trashed`, too.
   package var json: JSON {
+    guard let trashed, case .object(var members) = known else { return known }
+    members["trashed"] = trashed.json
+    return .object(members)
+  }
+
+  private var known: JSON {
     [
       "id": .string(id.text), "name": .string(details.name), "registry_id": JSON(details.registryID),
       "privacy_url": JSON(details.privacyURL), "retention_days": JSON(details.retentionDays),

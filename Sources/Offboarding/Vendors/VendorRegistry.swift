@@ -25,9 +25,8 @@ enum VendorRegistry {
   static func move(_ vendor: VendorID, from old: String?, to new: String?, _ work: Work) throws {
     guard old != new else { return }
     if let new, let other = try self.vendor(new, work), other.id != vendor {
-      throw Problem(
-        .conflict, "Another vendor has this registry id.",
-        errors: [Problem.FieldError("registry_id", "Another vendor has this registry id.")])
+      let sentence = other.trashed == nil ? "Another vendor has this registry id." : inTrash
+      throw Problem(.conflict, sentence, errors: [Problem.FieldError("registry_id", sentence)])
     }
     if let old {
       try work.run("DELETE FROM vendor_registry WHERE tenant = \(work.tenant) AND hash = \(hash(old, work))", on: table)
@@ -38,6 +37,8 @@ enum VendorRegistry {
         on: table)
     }
   }
+
+  static let inTrash = "A vendor with this registry id is in the trash; bring it back instead."
 
   private static func hash(_ registryID: String, _ reader: Reader) -> [UInt8] {
     reader.keyedHash("vendor.registry_id", registryID)

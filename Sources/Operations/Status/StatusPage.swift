@@ -14,6 +14,7 @@ struct StatusPage: Page {
     <h2 id="{{name}}">{{title}} <span class="count">{{share}}</span></h2>
     <ol class="strip" aria-hidden="true">{{#cells}}<li class="{{tone}}" title="{{title}}"></li>{{/cells}}</ol>
     <p class="strip-ends muted small"><span>{{from}}</span><span>{{t.status_now}}</span></p>
+    {{#hasUnknown}}<p class="muted small">{{t.status_grey}}</p>{{/hasUnknown}}
     </section>
     {{/strips}}
     <section class="card" aria-labelledby="gaps">
@@ -55,6 +56,8 @@ struct StatusPage: Page {
     let share: String
     let from: String
     let cells: [Cell]
+    /// Whether some of it was before the record began.
+    let hasUnknown: Bool
   }
 
   struct Row: Equatable, Sendable {
@@ -105,7 +108,7 @@ struct StatusPage: Page {
       cells: cells.map { cell in
         let said = cell.share.map { percent($0) + " %" } ?? request.text("status_no_record")
         return Cell(tone: tone(cell.share), title: "\(Moment(cell.from).shown): \(said)")
-      })
+      }, hasUnknown: cells.contains { $0.share == nil })
   }
 
   private static func tone(_ share: Int?) -> String {

@@ -13,6 +13,7 @@ enum StatusTexts {
     "status_share": "{percent} % covered",
     "status_now": "now",
     "status_no_record": "no record yet",
+    "status_grey": "Grey is the time before the record began. What is covered is counted from its beginning.",
     "status_gaps": "Gaps",
     "status_gap_from": "Last heard",
     "status_gap_until": "Heard again",

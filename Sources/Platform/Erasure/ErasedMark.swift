@@ -16,6 +16,7 @@ package struct ErasedMark: Sendable, Equatable {
   /// Where an object's own row lay, by its type.
   fileprivate static let tables = [
     "vendor": "vendor", "case": "case_file", "message": "message", "certificate": "case_bundle",
+    "person": "person", "evidence": "case_evidence",
   ]
 
   /// `{"erased_at":…,"erasure":…}` as it stands where the object's members were.

@@ -13,6 +13,8 @@ package struct ErasureTarget: Sendable, Hashable {
   package enum Kind: String, Sendable, CaseIterable {
     /// Objects that people know.
     case vendor, `case`
+    /// Somebody who works in the organisation.
+    case person
     /// A single row with everything under its key: `<table>/<key>`.
     case row
     /// Everything under one key: the key's number.
@@ -34,6 +36,7 @@ package struct ErasureTarget: Sendable, Hashable {
     switch kind {
     case .vendor: ObjectRef("vendor", id)
     case .case: ObjectRef("case", id)
+    case .person: ObjectRef("person", id)
     case .row: ObjectRef("row", id)
     case .subject: ObjectRef("subject", id)
     case .tenant: ObjectRef("tenant", id)
@@ -48,6 +51,8 @@ package struct ErasureFinding: Sendable {
   package var subjects: [SubjectRef] = []
   /// Objects that go with it, for legal holds and for pages.
   package var objects: [ObjectRef] = []
+  /// Objects that it is a part of and that stay: a hold on them holds it.
+  package var within: [ObjectRef] = []
   /// Sealed files that its rows name.
   package var files = 0
   package var title: String?
@@ -63,6 +68,7 @@ package struct ErasureFinding: Sendable {
   package mutating func add(_ other: ErasureFinding) {
     subjects += other.subjects
     objects += other.objects
+    within += other.within
     files += other.files
     title = title ?? other.title
     remains += other.remains
@@ -92,14 +98,17 @@ package struct Eraser: Sendable {
   }
 
   package let rules: [String: Rule]
+  /// Tables whose rows are finished files that were made to be taken along and are kept here.
+  package let exports: Set<String>
   package let find: @Sendable (ErasureTarget, Reader) throws -> ErasureFinding?
 
-  /// `find` answers nil for what the module has nothing of.
+  /// `find` answers nil for what the module has nothing of. Of a single row it says what that is a part of.
   package init(
-    _ rules: [String: Rule],
+    _ rules: [String: Rule], exports: Set<String> = [],
     find: @escaping @Sendable (ErasureTarget, Reader) throws -> ErasureFinding? = { _, _ in nil }
   ) {
     self.rules = rules
+    self.exports = exports
     self.find = find
   }
 }
@@ -108,6 +117,8 @@ package struct Eraser: Sendable {
 package struct Erasers: Sendable {
   private let erasers: [Eraser]
   package let rules: [String: Eraser.Rule]
+  /// Tables of finished exports that are kept.
+  package let exports: Set<String>
 
   init(_ manifests: [ModuleManifest]) {
     erasers = manifests.compactMap(\.eraser)
@@ -115,6 +126,7 @@ package struct Erasers: Sendable {
     // A fact that somebody may have to show lies under the key of what it is about.
     rules[CommittedFact.table.name] = .goes()
     self.rules = rules
+    exports = erasers.reduce(into: []) { $0.formUnion($1.exports) }
   }
 
   /// Throws for a module whose rows nobody could erase.
@@ -128,29 +140,17 @@ package struct Erasers: Sendable {
     }
   }
 
-  /// How many keys go into one statement.
-  private static let keysAtOnce = 500
-
-  /// Every row that is sealed under one of these keys: what an erasure of them must name.
-  package func rows(under subjects: Set<SubjectRef>, _ reader: Reader) throws -> [RowRef] {
-    let numbers = subjects.map(\.number).sorted()
-    var found: [RowRef] = []
-    for start in stride(from: 0, to: numbers.count, by: Erasers.keysAtOnce) {
-      let some = numbers[start..<min(start + Erasers.keysAtOnce, numbers.count)]
-      let keys = SQL(some.map { _ in "?" }.joined(separator: ", "), some.map(Value.integer))
-      for table in rules.keys.sorted() {
-        found += try reader.rows(
-          "SELECT id FROM \(raw: table) WHERE tenant = \(reader.tenant) AND subject IN (\(keys))"
-        ).compactMap { $0[0].text.map { RowRef(table: table, id: $0) } }
-      }
-    }
-    return found
+  /// Every row that is sealed under one of these keys: what an erasure of them must name. `gone` were deleted earlier.
+  package func rows(
+    under subjects: Set<SubjectRef>, _ reader: Reader
+  ) throws -> (live: [RowRef], gone: [RowRef]) {
+    try reader.rows(under: subjects, in: Set(rules.keys))
   }
 
   /// Everything that belongs to an object; nil if no module knows it.
   package func find(_ target: ErasureTarget, _ reader: Reader) throws -> ErasureFinding? {
     switch target.kind {
-    case .vendor, .case: return try asked(target, reader)
+    case .vendor, .case, .person: return try asked(target, reader)
     case .row: return try row(target.id, reader)
     case .subject: return try subject(target.id, reader)
     case .tenant: return nil
@@ -180,14 +180,31 @@ package struct Erasers: Sendable {
 
   /// One key, if every row under it may go by itself.
   private func alone(_ subject: SubjectRef, _ reader: Reader) throws -> ErasureFinding? {
-    let rows = try rows(under: [subject], reader)
+    let rows = try rows(under: [subject], reader).live
     guard !rows.isEmpty else { return nil }
     for table in Set(rows.map(\.table)) where table != CommittedFact.table.name {
       try Erasers.require(rules[table] ?? .stays(because: "It belongs to the record itself."), table)
     }
     var finding = ErasureFinding()
+    for row in rows {
+      for eraser in erasers {
+        if let part = try eraser.find(ErasureTarget(.row, "\(row.table)/\(row.id)"), reader) { finding.add(part) }
+      }
+      finding.within += try origins(of: row, reader)
+    }
     finding.subjects = [subject]
+    finding.within = Set(finding.within).sorted { $0.description < $1.description }
     return finding
+  }
+
+  /// What the row came from, whatever its columns say: what the entry was about that wrote it first, and what that is a part of. A mail is
+  /// about its case, and what became of a mail is about what the mail is about.
+  private func origins(of row: RowRef, _ reader: Reader) throws -> [ObjectRef] {
+    guard let origin = try reader.origin(of: row) else { return [] }
+    let message = RowRef(table: MessageRecord.table.name, id: origin.id)
+    if origin.type == "message", message != row { return try origins(of: message, reader) }
+    guard let kind = ErasureTarget.Kind(rawValue: origin.type), [.vendor, .case].contains(kind) else { return [origin] }
+    return [origin] + (try asked(ErasureTarget(kind, origin.id), reader)?.within ?? [])
   }
 
   private static func require(_ rule: Eraser.Rule, _ table: String) throws {
@@ -195,7 +212,8 @@ package struct Erasers: Sendable {
     case .goes(alone: true): return
     case .goes(alone: false):
       throw Problem(
-        .conflict, "A row of \(table) is part of something larger; erase the vendor or the case it belongs to.")
+        .conflict,
+        "A row of \(table) is part of something larger; erase the vendor, the case or the person it belongs to.")
     case .stays(let reason): throw Problem(.conflict, "A row of \(table) goes with the organisation only. \(reason)")
     }
   }

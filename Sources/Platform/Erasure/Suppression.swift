@@ -1,7 +1,7 @@
+import Foundation
 import Kernel
 import Ledger
 import Storage
-import Synchronization
 
 package enum SuppressionNoun {}
 package typealias SuppressionID = ID<SuppressionNoun>
@@ -19,12 +19,34 @@ package struct VendorIdentity: Sendable, Equatable {
   }
 
   /// Each kind in its comparable form (docs/format.md §9.4); what is empty then is left out.
-  package var marks: [(kind: Suppression.Kind, text: String)] {
+  package var marks: [(kind: Suppression.Kind, text: String)] { marks(of: VendorIdentity.compatible) }
+
+  /// What a mark of it may have been made from: also by a program that took compatible characters, or composed and decomposed ones, for
+  /// different letters.
+  package var asked: [(kind: Suppression.Kind, text: String)] {
+    let forms: [(String) -> String] = [
+      VendorIdentity.compatible, { $0 }, { $0.precomposedStringWithCanonicalMapping },
+      { $0.decomposedStringWithCanonicalMapping },
+    ]
+    // By their bytes, which is what is hashed: Swift takes canonically equivalent texts for equal.
+    return forms.flatMap { marks(of: $0) }.reduce(into: []) { found, next in
+      if !found.contains(where: { $0.kind == next.kind && $0.text.utf8.elementsEqual(next.text.utf8) }) {
+        found.append(next)
+      }
+    }
+  }
+
+  private func marks(of form: (String) -> String) -> [(kind: Suppression.Kind, text: String)] {
     let all: [(Suppression.Kind, String?)] = [
-      (.registryID, registryID.map(VendorIdentity.letters)), (.name, VendorIdentity.letters(name)),
-      (.url, url.map(VendorIdentity.address)),
+      (.registryID, registryID.map { VendorIdentity.letters(form($0)) }), (.name, VendorIdentity.letters(form(name))),
+      (.url, url.map { VendorIdentity.address(form($0)) }),
     ]
     return all.compactMap { kind, text in text.flatMap { $0.isEmpty ? nil : (kind: kind, text: $0) } }
+  }
+
+  /// Lower case between two NFKC normalisations (UAX #15), since either undoes some of the other.
+  private static func compatible(_ text: String) -> String {
+    text.precomposedStringWithCompatibilityMapping.lowercased().precomposedStringWithCompatibilityMapping
   }
 
   private static func letters(_ text: String) -> String {
@@ -126,9 +148,10 @@ package struct Suppression: Record, Equatable {
     }
   }
 
-  /// The mark that stops this vendor, if there is one.
+  /// The mark that stops this vendor, if there is one. Nearly no tenant has any, so that is asked first.
   package static func match(_ vendor: VendorIdentity, _ reader: Reader) throws -> Suppression? {
-    for (kind, text) in vendor.marks {
+    guard try exist(reader) else { return nil }
+    for (kind, text) in vendor.asked {
       let found = try reader.rows(
         "SELECT suppression FROM suppression_mark WHERE tenant = \(reader.tenant) AND hash = \(hash(kind, text, reader))"
       )
@@ -168,36 +191,6 @@ package struct Suppression: Record, Equatable {
       )
     }
     return marks.count
-  }
-}
-
-/// Whether a tenant has any marks at all: nearly none has, and then a new vendor need not be compared, which would cost the transaction a
-/// question. Where servers share a database the answer may be 5 s old; an erasure is final 25 s after its keys ended at the earliest.
-package final class SuppressionWatch: Sendable {
-  private static let trust = Duration.seconds(5)
-
-  private struct Known {
-    let hasMarks: Bool
-    /// Of the table of marks; nil where others write it too.
-    let version: Int64?
-    let at: ContinuousClock.Instant
-  }
-
-  private let known = Mutex<[TenantID: Known]>([:])
-
-  package init() {}
-
-  package func hasMarks(_ tenant: TenantID, _ ledger: Ledger) async throws -> Bool {
-    let version = ledger.isShared ? nil : try await ledger.version(tenant, tables: [Suppression.table.name])
-    let now = ContinuousClock.now
-    if let found = known.withLock({ $0[tenant] }), found.version == version,
-      version != nil || now - found.at < SuppressionWatch.trust
-    {
-      return found.hasMarks
-    }
-    let hasMarks = try await ledger.read(tenant) { try Suppression.exist($0) }
-    known.withLock { $0[tenant] = Known(hasMarks: hasMarks, version: version, at: now) }
-    return hasMarks
   }
 }
 

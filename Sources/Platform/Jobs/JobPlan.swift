@@ -88,7 +88,7 @@ actor JobPlan {
   /// Puts a job into the queue of each tenant in which a schedule is due. However many times it was missed, it runs once.
   func enqueueDue(now: Instant) async {
     guard isComplete else { return }
-    for kind in kinds where checks[kind.name].map({ $0 <= now }) ?? false {
+    for kind in kinds where !Task.isCancelled && checks[kind.name].map({ $0 <= now }) ?? false {
       do {
         checks[kind.name] = try await enqueue(kind, now: now)
       } catch {
@@ -104,6 +104,8 @@ actor JobPlan {
     var next = schedule.next(after: now, beginning: now)
     var turns = 0
     for tenant in try await targets(of: kind) {
+      // Of thousands of tenants each may have to be looked at, and many opened: a server that is being stopped has no time for that.
+      if Task.isCancelled { return now }
       let due = schedule.due(after: lasts[tenant]?[kind.name], beginning: tenant.madeAt, now: now)
       guard due <= now else {
         next = min(next, due)

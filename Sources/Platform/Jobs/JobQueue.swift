@@ -32,14 +32,14 @@ struct JobQueue: Sendable {
     let next: Instant?
   }
 
-  /// Takes the job that has been due longest, if there is one and the tenant's freeze allows it.
-  func claim(_ tenant: TenantID) async throws -> Look {
+  /// Takes the job that has been due longest, if there is one and the tenant's freeze allows it; `only`: of this kind.
+  func claim(_ tenant: TenantID, only: String? = nil) async throws -> Look {
     let moments = JobMoments(now: ledger.clock.now)
     return try await ledger.writeTransient(tenant) { work in
       try dropLost(moments, work)
       try sweep(work)
       let allowed = kinds.values.filter { !work.isFrozen || !$0.stopsWhenFrozen }.map(\.name)
-      let claim = try take(allowed, moments, work)
+      let claim = try take(allowed.filter { only == nil || $0 == only }, moments, work)
       return Look(claim: claim, next: try next(allowed, moments, work))
     }
   }

@@ -39,7 +39,7 @@ package actor JobRunner {
       ledger: services.ledger, kinds: services.jobs.kinds, life: JobID.make(at: services.now).text, jitter: jitter)
     plan = JobPlan(services: services, logger: logger)
     seen = services.now
-    services.jobs.open { [weak self] tenant in try await self?.serve(tenant) ?? 0 }
+    services.jobs.open { [weak self] tenant, kind in try await self?.serve(tenant, only: kind) ?? 0 }
   }
 
   // MARK: The loop
@@ -83,7 +83,7 @@ package actor JobRunner {
 
   /// A job with a slot for it; nil if nothing is due or no slot is free.
   private func nextClaim() async -> JobQueue.Claim? {
-    while slotsTaken < JobRunner.maximumRuns,
+    while slotsTaken < JobRunner.maximumRuns, !Task.isCancelled,
       let tenant = board.nextTurn(at: services.now, admitting: { isAdmitted($0) })
     {
       guard let claim = await look(tenant) else { continue }
@@ -154,12 +154,13 @@ package actor JobRunner {
     return claims.count
   }
 
-  /// Runs what is due in one tenant until nothing is.
-  nonisolated func serve(_ tenant: TenantID) async throws -> Int {
+  /// Runs what is due in one tenant until nothing is; `only`: of one kind.
+  nonisolated func serve(_ tenant: TenantID, only kind: String? = nil) async throws -> Int {
     var served = 0
     while served < JobRunner.maximumServed {
+      try Task.checkCancellation()
       let notes = services.jobs.board.notes(of: tenant)
-      let look = try await queue.claim(tenant)
+      let look = try await queue.claim(tenant, only: kind)
       services.jobs.board.replace(tenant, due: look.next, readAt: notes)
       guard let claim = look.claim else { break }
       await perform(claim)

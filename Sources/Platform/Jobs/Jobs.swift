@@ -12,7 +12,7 @@ package final class Jobs: Sendable {
   package let kinds: [String: JobKind]
   let board = JobBoard()
   private let clock: any StewardClock
-  private let server = Mutex<(@Sendable (TenantID) async throws -> Int)?>(nil)
+  private let server = Mutex<(@Sendable (TenantID, String?) async throws -> Int)?>(nil)
 
   package init(_ kinds: [JobKind], clock: any StewardClock) throws {
     self.clock = clock
@@ -66,15 +66,16 @@ package final class Jobs: Sendable {
   // MARK: The runner's end
 
   /// Set once, by the runner.
-  func open(_ serve: @escaping @Sendable (TenantID) async throws -> Int) { server.withLock { $0 = serve } }
+  func open(_ serve: @escaping @Sendable (TenantID, String?) async throws -> Int) { server.withLock { $0 = serve } }
 
-  /// Runs what is due in one tenant, beside the runner, until nothing is; answers how many runs that took. For checks and commands.
+  /// Runs what is due in one tenant, beside the runner, until nothing is; answers how many runs that took. For checks and commands. `only`: jobs
+  /// of one kind.
   @discardableResult
-  package func serve(_ tenant: TenantID) async throws -> Int {
+  package func serve(_ tenant: TenantID, only kind: String? = nil) async throws -> Int {
     guard let serve = server.withLock({ $0 }) else {
       throw Problem(.unavailable, "The server is still starting.")
     }
-    return try await serve(tenant)
+    return try await serve(tenant, kind)
   }
 }
 

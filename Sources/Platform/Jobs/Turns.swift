@@ -67,8 +67,11 @@ package struct Turns: Sendable {
         if let isHeld = try? await hold(turn), !isHeld { work.cancel() }
       }
     }
-    defer { renewal.cancel() }
-    return try await withTaskCancellationHandler(operation: { try await work.value }, onCancel: { work.cancel() })
+    let result = await withTaskCancellationHandler(operation: { await work.result }, onCancel: { work.cancel() })
+    renewal.cancel()
+    // One that is under way would take the turn again after it was given back, for nobody.
+    _ = await renewal.result
+    return try result.get()
   }
 
   /// Takes the turn, or keeps it. Answers whether it is this one's.

@@ -64,13 +64,18 @@ package struct MailboxTransport: MailTransport {
     do {
       let act = Act("mailbox.deliver", on: ObjectRef("message", mail.id), by: .system("mailbox"))
       _ = try await ledger.write(mail.tenant, act) { work in
+        // Under the message's key, so that whatever takes one takes the other; a message that was erased meanwhile has none.
+        guard try work.find(MessageRecord.self, mail.id) != nil else { throw Problem.notFound }
         if let earlier = try work.find(MailboxRecord.self, mail.id) {
           try work.update(MailboxRecord(mail, deliveries: earlier.deliveries + 1, at: work.now))
         } else {
-          try work.insert(MailboxRecord(mail, deliveries: 1, at: work.now))
+          let subject = try work.subject(of: MessageRecord.self, mail.id.text)
+          try work.insert(MailboxRecord(mail, deliveries: 1, at: work.now), subject: subject)
         }
       }
       return .sent(said: nil)
+    } catch let problem as Problem where problem.code == .notFound {
+      return .refused(.gaveUp, said: nil)
     } catch {
       return .later(.unreachable, said: nil)
     }
