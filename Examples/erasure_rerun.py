@@ -1,18 +1,21 @@
 #!/usr/bin/env python3
 """An auditor tries an erasure again, with nothing but the record of it, the installation's programs, a backup and the keys of today.
 
-    erasure_rerun.py --record erasure.json --key steward.vkey --data DIR [--keys PLACE] [--from PLACE] [--old COPY] [--bin DIRECTORY]
+    erasure_rerun.py --record erasure.json --key steward.vkey --data DIR [--chain steward.chain] [--keys PLACE] [--replica PLACE]…
+                     [--from PLACE] [--old COPY] [--bin DIRECTORY]
 
     --record  what GET /v1/erasures/ID/record gave
     --key     the installation's verifier key, got in another way than with the record
+    --chain   /.well-known/steward.chain, where the installation has changed its key: it leads from the key you have to the one that signed
     --data    the data directory of the installation; on PostgreSQL it names the database
     --keys    its key store, unless it is DIR.keys: a directory
+    --replica a replica of the key store, a directory; again for each
     --from    a place of backups
     --old     a copy of the data directory from before the erasure (SQLite)
     --bin     where `steward` and `steward-verify` are
 
 What it does: 1. the record verifies offline. 2. The whole log of the installation verifies, rows and keys included. 3. The key of the epoch before
-is in no key store that it can look into. 4. The backups that the record names are there and intact. 5. One of them restores, with today's
+is not in the key store, and in no replica that was named; which copies of the record were not looked into is said. 4. The backups that the record names are there and intact. 5. One of them restores, with today's
 keys: the restored data verifies whole, and what was erased is not in it. 6. In the old copy every row opens but the erased ones, which do
 not. Step 6 opens rows by docs/format.md alone, without a line of Steward's.
 
@@ -22,6 +25,7 @@ import argparse
 import hashlib
 import hmac
 import json
+import os
 from pathlib import Path
 import shutil
 import sqlite3
@@ -38,18 +42,36 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("record", "key", "data"):
         parser.add_argument(f"--{name}", required=True, type=Path)
-    for name in ("keys", "from", "old", "bin"):
+    parser.add_argument("--replica", type=Path, action="append", default=[])
+    for name in ("chain", "keys", "from", "old", "bin"):
         parser.add_argument(f"--{name}", type=Path, dest="place" if name == "from" else name)
     options = parser.parse_args()
-    options.keys = options.keys or Path(f"{options.data}.keys")
+    options.keys = options.keys or Path(f"{str(options.data).rstrip('/')}.keys")
+    unusable = missing(options)
+    if unusable:
+        print(unusable, file=sys.stderr)
+        return 2
     try:
         statement = last_fact(options.record)
+    except (OSError, ValueError, LookupError, TypeError):
+        print(f"{options.record} is not the record of an erasure; name what GET /v1/erasures/ID/record gave.", file=sys.stderr)
+        return 2
+    try:
         tried = [step(options, statement) for step in (record, log, stores, backups, restore, old_copy)]
     except Failed as failure:
         print(f"✗ {failure}")
         return 1
     print(f"\n{sum(tried)} of {len(tried)} steps were tried, and all of them hold.")
     return 0
+
+
+def missing(options):
+    """What is said of a path that was named and is not there; None if all are. The key store may be a database: then nothing is at DIR.keys."""
+    for name in ("record", "key", "chain", "data", "place", "old", "bin"):
+        path = getattr(options, name)
+        if path and not path.exists():
+            return f"There is nothing at {path}; look at --{'from' if name == 'place' else name}."
+    return next((f"There is no directory {path}; look at --replica." for path in options.replica if not path.is_dir()), None)
 
 
 def last_fact(path):
@@ -68,7 +90,10 @@ def skip(sentence):
 
 def call(options, program, *arguments, codes=(0,)):
     path = str(options.bin / program) if options.bin else program
-    result = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    try:
+        result = subprocess.run([path, *map(str, arguments)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    except OSError as error:
+        raise Failed(f"{path} cannot be run ({error.strerror}); name its directory with --bin") from error
     if result.returncode not in codes:
         raise Failed(f"{program} {arguments[0]} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
     return result.stdout
@@ -76,7 +101,8 @@ def call(options, program, *arguments, codes=(0,)):
 
 # 1
 def record(options, statement):
-    call(options, "steward-verify", "erasure", "--key", options.key, options.record)
+    chain = ["--chain", options.chain] if options.chain else []
+    call(options, "steward-verify", "erasure", "--key", options.key, *chain, options.record)
     what, erased = statement["object"], statement["erased"]
     return say(f"the record verifies: {what['type']} {what['id']}, {erased['rows']} rows, {erased['files']} files, "
                f"final on {statement['erasure']['final_at']}")
@@ -93,17 +119,28 @@ def stores(options, statement):
     tenant, before = statement["tenant"]["id"], statement["keys"]["epoch_before"]
     if statement["keys"]["epoch_after"] == before:
         return skip("the record does not say which epoch ended: an earlier try had turned it")
-    looked = []
-    for copy in statement["keys"]["copies"]:
-        place = Path(copy["place"])
-        if not place.is_absolute() or not place.is_dir():
-            continue
+    places = [place for place in [options.keys, *options.replica] if place.is_dir()]
+    for place in places:
         if (place / "tenants" / tenant / f"epoch-{before}.key").exists():
             raise Failed(f"the key of epoch {before} is still in {place}")
-        looked.append(str(place))
-    if not looked:
-        return skip("no key store that the record names can be looked into from here")
-    return say(f"the key of epoch {before} is gone from {', '.join(looked)}")
+    names = [name for place in places for name in (os.path.abspath(place), label(options, place))]
+    unseen = [copy["place"] for copy in statement["keys"]["copies"] if not any(is_named(copy["place"], name) for name in names)]
+    for place in unseen:
+        skip(f"not looked into: {place}, which the record names; give it with --keys or --replica if it is a directory here")
+    if not places:
+        return skip("no key store was looked into")
+    return say(f"the key of epoch {before} is gone from {', '.join(map(str, places))}")
+
+
+def is_named(copy, name):
+    """Whether the record means this place: by its path, or by the short name in `key store 1f0c9a2e (directory)`."""
+    return os.path.abspath(copy) == name or name in copy.split()
+
+
+def label(options, place):
+    """The short name by which the record calls a place of keys (docs/format.md §9.2)."""
+    installation = options.key.read_text().split("+", 1)[0].split("/", 1)[-1]
+    return hashlib.sha256(f"steward/key-place/v1\n{installation}\n{os.path.abspath(place)}\n".encode()).hexdigest()[:8]
 
 
 # 4
@@ -126,6 +163,8 @@ def restore(options, statement):
              if b["made_at"] < started and (options.place / b["id"]).is_dir()]
     if not named:
         return skip("no backup from before the erasure is at this place")
+    if not options.keys.is_dir():
+        return skip(f"nothing was restored: there is no key store in a directory {options.keys} to copy (--keys)")
     with tempfile.TemporaryDirectory(prefix="steward-rerun-") as home:
         # A restored log goes on, and takes keys: in a copy of the key store, not in the one that is used.
         again, keys = Path(home) / "data", Path(home) / "keys"
@@ -157,6 +196,8 @@ def old_copy(options, statement):
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
     except ImportError:
         return skip("rows of the old copy were not opened: Python's `cryptography` is not there")
+    if not (options.keys / "root.key").is_file():
+        return skip("rows of the old copy were not opened: the root key does not lie in the key store as a file")
     tenant = statement["tenant"]["id"]
     keys = Keys(options.keys, tenant, AESGCM)
     database = sqlite3.connect(f"file:{options.old}/tenants/{tenant}.db?mode=ro", uri=True)

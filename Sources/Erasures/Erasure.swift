@@ -34,8 +34,18 @@ package struct Erasure: Record, Equatable {
     var json: JSON { ["id": .string(id.text), "name": .string(name)] }
   }
 
+  /// Where its ciphertext may still lie; nothing opens it in any case.
+  package enum Ciphertext: String, Sendable, CaseIterable {
+    /// In no file of the installation.
+    case gone
+    /// Pieces of it in unused parts of a database file that is too large to be written anew at once.
+    case waiting
+    /// In the files of a PostgreSQL server, whose owner has to write them anew.
+    case database
+  }
+
   package static let table = Table(
-    "erasure", .primary,
+    "erasure", .primary, version: 2,
     columns: [
       Column("object_type", .text, .operational, purpose: "what kind of thing it is", nullable: false),
       Column("object_id", .text, .key, purpose: "which one", nullable: false),
@@ -49,13 +59,16 @@ package struct Erasure: Record, Equatable {
       Column("proposed_by", .text, .key, purpose: "who did", nullable: false),
       Column("started_at", .integer, .operational, purpose: "when the rows began to go"),
       Column("final_at", .integer, .operational, purpose: "when the last copy of the keys had ended everywhere"),
+      Column("ciphertext", .text, .operational, purpose: "where pieces of the ciphertext may still lie"),
+      Column("cleared_at", .integer, .operational, purpose: "since when they lie in no file"),
     ],
     sealed: [
       Column("reason", .text, .content, purpose: "why, in the words of whoever asked for it", nullable: false),
       Column("inventory", .text, .content, purpose: "what was shown before", nullable: false),
       Column("progress", .text, .content, purpose: "who confirmed it, which keys have to go, where they ended"),
     ], indexes: [Index(["state"]), Index(["object_type", "object_id"])],
-    retention: "as long as somebody may ask what became of it")
+    retention: "as long as somebody may ask what became of it",
+    upgrades: [Table.Upgrade(to: 2, [.addColumn("ciphertext"), .addColumn("cleared_at")])])
 
   /// Ids of those that were begun and are not over, as they stand in the plain columns; for whoever verifies.
   package static func underway(_ connection: Connection, _ tenant: TenantID) throws -> Set<String> {
@@ -78,6 +91,9 @@ package struct Erasure: Record, Equatable {
   package var erased = ErasedCounts()
   package var startedAt: Instant?
   package var finalAt: Instant?
+  /// Nil before it is final.
+  package var ciphertext: Ciphertext?
+  package var clearedAt: Instant?
 
   init(
     id: ErasureID, target: ErasureTarget, suppress: Bool, reason: String, by person: Person, at now: Instant,
@@ -105,6 +121,8 @@ package struct Erasure: Record, Equatable {
     proposedAt = try row.instant("proposed_at")
     startedAt = row.optionalInstant("started_at")
     finalAt = row.optionalInstant("final_at")
+    ciphertext = row.optionalText("ciphertext").flatMap(Ciphertext.init)
+    clearedAt = row.optionalInstant("cleared_at")
     reason = try row.contentText("reason")
     inventory = try Inventory(json: JSON.parse(try row.contentText("inventory")))
     progress = try Progress(json: JSON.parse(try row.contentText("progress")))
@@ -120,6 +138,7 @@ package struct Erasure: Record, Equatable {
       "suppress": suppress.value, "confirmations": progress.confirmed.count.value, "rows": erased.rows.value,
       "files": erased.files.value, "images": erased.images.value, "proposed_at": proposedAt.value,
       "proposed_by": proposedBy.id.value, "started_at": startedAt.value, "final_at": finalAt.value,
+      "ciphertext": ciphertext.map { .text($0.rawValue) } ?? .null, "cleared_at": clearedAt.value,
     ]
   }
 
@@ -131,8 +150,12 @@ package struct Erasure: Record, Equatable {
     ]
   }
 
+  /// Keys that have to go, or went. Of a tenant, which ends with all its keys, as many as were counted before.
+  var subjectCount: Int64 { target.kind == .tenant ? inventory.subjects : Int64(progress.subjects.count) }
+
   /// How many confirmations it takes, each in a request of its own.
   package var confirmationsNeeded: Int { target.kind == .tenant ? 2 : 1 }
+  package var nextConfirmation: Int { progress.confirmed.count + 1 }
 }
 
 extension Erasure {
@@ -144,6 +167,8 @@ extension Erasure {
     }
 
     var proposer = ""
+    /// Nobody asked for it by hand: its time in the trash ended.
+    package var isOfTrash = false
     package var confirmed: [Confirmation] = []
     /// Keys whose rows are still there.
     package var left: [Int64] = []
@@ -156,6 +181,7 @@ extension Erasure {
 
     init(json: JSON) throws {
       proposer = json["proposer"]?.string ?? ""
+      isOfTrash = json["of_trash"]?.bool ?? false
       confirmed = (json["confirmed"]?.array ?? []).compactMap { item in
         guard let id = item["id"]?.string.flatMap({ PersonID($0) }),
           let at = item["at"]?.string.flatMap({ Instant($0) })
@@ -170,7 +196,7 @@ extension Erasure {
 
     var json: JSON {
       [
-        "proposer": .string(proposer),
+        "proposer": .string(proposer), "of_trash": .bool(isOfTrash),
         "confirmed": .array(
           confirmed.map {
             [
@@ -215,17 +241,36 @@ package struct KeyEnds: Sendable, Equatable {
     self.copies = copies
   }
 
-  /// What was learned now, over what was known: an end that was seen stays when it was.
-  init(_ destruction: KeyDestruction, over known: KeyEnds?) {
+  /// What was learned now, over what was known: an end that was seen stays when it was, and a place that was named stays too. Whoever takes
+  /// a replica off the list before its keys have ended there gives it up; he does not destroy it.
+  /// Places go by their labels from here on: whoever reads this need not know where somebody else's disks are.
+  init(_ destruction: KeyDestruction, over known: KeyEnds?, installation: String) {
     let ends = Dictionary((known?.copies ?? []).map { ($0.place, $0.endedAt) }, uniquingKeysWith: { first, _ in first })
+    let named = destruction.copies.map { copy in
+      (KeyPlaceLabel.text(copy.place, isLive: copy.isLive, installation: installation), copy)
+    }
+    let asked = Set(named.map(\.0))
+    let leftOut = (known?.copies ?? []).filter { !asked.contains($0.place) }.map { copy in
+      Copy(
+        place: copy.place, isLive: false, endedAt: copy.endedAt,
+        obstacle: copy.endedAt == nil ? KeyEnds.givenUp : nil)
+    }
     self.init(
       epochBefore: known?.epochBefore ?? destruction.epochBefore,
       epochAfter: max(known?.epochAfter ?? 0, destruction.epochAfter),
-      copies: destruction.copies.map { copy in
-        let end = (ends[copy.place] ?? nil) ?? copy.endedAt
-        return Copy(place: copy.place, isLive: copy.isLive, endedAt: end, obstacle: end == nil ? copy.obstacle : nil)
-      })
+      copies: leftOut
+        + named.map { place, copy in
+          let end = (ends[place] ?? nil) ?? copy.endedAt
+          return Copy(place: place, isLive: copy.isLive, endedAt: end, obstacle: end == nil ? KeyEnds.obstacle : nil)
+        })
   }
+
+  private static let givenUp =
+    "This replica was taken off the list before its keys had ended there. Bring it back at its place with --keys-replica; until then the erasure is not final."
+
+  /// What exactly it is names places; `steward doctor` tells the operator.
+  private static let obstacle =
+    "It cannot be reached, or did not take the change. It is tried again until it does; the operator sees more with steward doctor."
 
   init?(json: JSON?) {
     guard let json, let before = json["epoch_before"]?.integer, let after = json["epoch_after"]?.integer else {
@@ -248,9 +293,10 @@ package struct KeyEnds: Sendable, Equatable {
   }
 
   /// As a fact, without what only the operator needs.
-  var fact: JSON {
+  func fact(subjects: Int64) -> JSON {
     [
-      "type": "destruction", "epoch_before": .integer(epochBefore), "epoch_after": .integer(epochAfter),
+      "type": "destruction", "subjects": .integer(subjects), "epoch_before": .integer(epochBefore),
+      "epoch_after": .integer(epochAfter),
       "copies": .array(copies.map(\.end.json)),
     ]
   }

@@ -7,7 +7,7 @@ import Platform
 ///
 ///     start, part…   rows, before images, derived rows go         (erasure.start, erasure.part)
 ///     destroy…       every copy of the keys ends                  (erasure.destroy, once for every change)
-///     scrub          what the disk still has of it
+///     scrub          what the disk still has of it; of a large file the rest at night (`ErasureClearing`)
 ///     final          no server can use a key any more             (erasure.final)
 struct ErasureCarrier: Sendable {
   static let kindName = "erasure.carry"
@@ -20,6 +20,8 @@ struct ErasureCarrier: Sendable {
   let services: Services
   /// On whose record the erasures stand.
   let home: TenantID
+  /// Bytes of a database file that is written anew before the erasure is final.
+  var largestAtOnce = ErasureClearing.largestAtOnce
 
   private var ledger: Ledger { services.ledger }
 
@@ -74,13 +76,21 @@ struct ErasureCarrier: Sendable {
     }
     let earliest = ledger.earliestFinal(after: end)
     guard services.now >= earliest else { return earliest }
-    if erasure.target.kind == .tenant {
-      if let tenant = TenantID(erasure.target.id) { try await ledger.removeTenant(tenant) }
-    } else {
-      try await ledger.scrub(home)
-    }
-    try await finish(id)
+    try await finish(id, try await scrub(erasure))
     return nil
+  }
+
+  /// Where its ciphertext may still lie.
+  private func scrub(_ erasure: Erasure) async throws -> Erasure.Ciphertext {
+    guard erasure.target.kind == .tenant else {
+      switch try await ledger.scrub(home, upTo: largestAtOnce) {
+      case .nowhere: return .gone
+      case .unusedParts: return .waiting
+      case .elsewhere: return .database
+      }
+    }
+    if let tenant = TenantID(erasure.target.id) { try await ledger.removeTenant(tenant) }
+    return ledger.isShared ? .database : .gone
   }
 
   // MARK: Rows
@@ -100,10 +110,30 @@ struct ErasureCarrier: Sendable {
   /// Somebody else carried it further meanwhile.
   private struct Overtaken: Error {}
 
+  /// Another erasure took all of it first.
+  private struct NothingLeft: Error {}
+
   private func take(_ known: Erasure) async throws {
+    do { try await takeMore(known) } catch is NothingLeft {
+      // It destroys nothing, so it has no record either: that would have to name a key that ended by it.
+      let act = Act("erasure.withdraw", on: known.ref, by: ErasureCarrier.actor)
+      let id = known.id
+      _ = try await ledger.write(home, act) { work in
+        guard var erasure = try work.find(Erasure.self, id), erasure.state.isUnderway, erasure.startedAt == nil else {
+          throw Overtaken()
+        }
+        erasure.state = .withdrawn
+        try work.update(erasure)
+      }
+    }
+  }
+
+  private func takeMore(_ known: Erasure) async throws {
     let isFirst = known.startedAt == nil
     let (erasers, id, target) = (services.erasers, known.id, known.target)
     let fresh = isFirst ? try await Inventory.take(target, of: home, services) : nil
+    // Data that came back from before may lack what this erasure had begun to destroy.
+    let buried = isFirst && fresh == nil ? try await ledger.destroyedKeys(of: home, by: id.text) : []
     let act =
       isFirst
       ? Act("erasure.start", on: known.ref, by: ErasureCarrier.actor)
@@ -115,8 +145,9 @@ struct ErasureCarrier: Sendable {
       var about: [ObjectRef] = []
       if isFirst {
         let finding = try erasers.find(target, work)
-        about = (finding?.objects ?? []) + [target.object]
-        erasure.progress.left = Set(finding?.subjects ?? []).map(\.number).sorted()
+        about = (finding?.objects ?? []) + (finding?.within ?? []) + [target.object]
+        erasure.progress.left = Set(finding?.subjects ?? buried).map(\.number).sorted()
+        guard !erasure.progress.left.isEmpty else { throw NothingLeft() }
         if let fresh { erasure.inventory = fresh }
         if erasure.suppress, let identity = finding?.identity {
           try Suppression.place(identity, erasure: id.text, in: work)
@@ -124,7 +155,7 @@ struct ErasureCarrier: Sendable {
         erasure.startedAt = work.now
       }
       let counts = try ErasureCarrier.takePiece(of: &erasure, about: about, erasers, work)
-      erasure.erased = erasure.erased + counts
+      erasure.erased = try erasure.erased.adding(counts)
       try work.update(erasure)
       try work.commit(
         Fact.taken(counts, isFirst: isFirst), subject: try work.subject(of: Erasure.self, erasure.key))
@@ -136,20 +167,24 @@ struct ErasureCarrier: Sendable {
     of erasure: inout Erasure, about: [ObjectRef], _ erasers: Erasers, _ work: Work
   ) throws -> ErasedCounts {
     var rows: [RowRef] = []
+    var gone: [RowRef] = []
     var subjects: [Int64] = []
     let all = try erasers.rows(under: Set(erasure.progress.left.map { SubjectRef($0) }), work)
-    if all.count <= rowsPerCommand {
-      (rows, subjects) = (all, erasure.progress.left)
+    if all.live.count + all.gone.count <= rowsPerCommand {
+      (rows, gone, subjects) = (all.live, all.gone, erasure.progress.left)
     } else {
       for subject in erasure.progress.left {
         let under = try erasers.rows(under: [SubjectRef(subject)], work)
-        guard rows.isEmpty || rows.count + under.count <= rowsPerCommand else { break }
-        rows += under
+        let count = rows.count + gone.count
+        guard count == 0 || count + under.live.count + under.gone.count <= rowsPerCommand else { break }
+        rows += under.live
+        gone += under.gone
         subjects.append(subject)
       }
     }
-    var counts = ErasedCounts(rows: Int64(rows.count), files: 0, images: try work.images(of: rows))
-    let gone = try work.erase(rows, as: erasure.key, about: about)
+    var counts = ErasedCounts(
+      rows: Int64(rows.count), files: 0, images: Int64(try work.imageCount(of: rows + gone)))
+    let ended = try work.erase(rows + gone, as: erasure.key, about: about)
     // Rows under one key name the same files.
     var files: Set<FileID> = []
     for row in rows {
@@ -158,7 +193,9 @@ struct ErasureCarrier: Sendable {
     }
     counts.files = Int64(files.count)
     erasure.progress.left.removeAll(where: Set(subjects).contains)
-    erasure.progress.subjects = Set(erasure.progress.subjects + subjects + gone.map(\.number)).sorted()
+    let before = erasure.progress.subjects
+    erasure.progress.subjects = Set(before + subjects + ended.map(\.number)).sorted()
+    counts.subjects = Int64(erasure.progress.subjects.count - before.count)
     return counts
   }
 
@@ -169,7 +206,8 @@ struct ErasureCarrier: Sendable {
     let destruction =
       known.target.kind == .tenant
       ? try await destroyTenant(known) : try await ledger.destroyKeys(of: home, subjects, erasure: known.id.text)
-    let ends = KeyEnds(destruction, over: known.progress.keys)
+    let ends = KeyEnds(
+      destruction, over: known.progress.keys, installation: ledger.installation.id.text)
     // A try that changed nothing is not worth an entry.
     guard ends != known.progress.keys else { return known }
     let act = Act("erasure.destroy", on: known.ref, by: ErasureCarrier.actor)
@@ -182,12 +220,13 @@ struct ErasureCarrier: Sendable {
       erasure.progress.keys = ends
       erasure.state = ends.isComplete ? .started : .pending
       try work.update(erasure)
-      try work.commit(ends.fact, subject: try work.subject(of: Erasure.self, erasure.key))
+      try work.commit(
+        ends.fact(subjects: erasure.subjectCount), subject: try work.subject(of: Erasure.self, erasure.key))
       return erasure
     }.value
   }
 
-  private func finish(_ id: ErasureID) async throws {
+  private func finish(_ id: ErasureID, _ ciphertext: Erasure.Ciphertext) async throws {
     guard let erasure = try await ledger.read(home, { try $0.find(Erasure.self, id) }) else { throw Problem.notFound }
     let tenant = erasure.target.kind == .tenant ? TenantID(erasure.target.id) ?? home : home
     let act = Act("erasure.final", on: erasure.ref, by: ErasureCarrier.actor)
@@ -196,9 +235,12 @@ struct ErasureCarrier: Sendable {
       guard let end = erasure.progress.keys?.lastEnd, end <= work.now else {
         throw Problem(.unavailable, "The clock of this server is behind that of another; set the clocks right.")
       }
+      erasure.ciphertext = ciphertext
+      if let left = ErasureClearing.remaining(ciphertext, at: work.now) { erasure.inventory.remains.append(left) }
       let statement = try Fact.statement(erasure, tenant: tenant, at: work.now)
       erasure.state = .final
       erasure.finalAt = work.now
+      if ciphertext == .gone { erasure.clearedAt = work.now }
       try work.update(erasure)
       try work.commit(statement, subject: try work.subject(of: Erasure.self, erasure.key))
     }
@@ -217,7 +259,8 @@ struct ErasureCarrier: Sendable {
         throw Overtaken()
       }
       erasure.inventory = fresh
-      erasure.erased = ErasedCounts(rows: fresh.rows, files: fresh.files, images: fresh.images)
+      erasure.erased = ErasedCounts(
+        rows: fresh.rows, files: fresh.files, images: fresh.images, subjects: fresh.subjects)
       erasure.progress.tables = Dictionary(
         fresh.tables.map { ($0.table, $0.rows) }, uniquingKeysWith: { first, _ in first })
       erasure.startedAt = work.now

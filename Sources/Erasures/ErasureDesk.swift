@@ -61,6 +61,7 @@ package struct ErasureDesk: Sendable {
       switch target.kind {
       case .vendor: try reader.absence("vendor", target.id)
       case .case: try reader.absence("case_file", target.id)
+      case .person: try reader.absence("person", target.id)
       default: Problem.invalid("object", "There is nothing of this kind with this id.")
       }
     }
@@ -99,16 +100,26 @@ package struct ErasureDesk: Sendable {
   }
 
   /// The last confirmation starts it: from there on it cannot be taken back. What can be done at once is done before this returns.
-  package func confirm(_ id: ErasureID) async throws -> (erasure: Erasure, receipt: Receipt) {
+  ///
+  /// `number` says which confirmation is meant, so that one request that arrives twice is not both: `conflict` for any but the next.
+  package func confirm(_ id: ErasureID, number: Int = 1) async throws -> (erasure: Erasure, receipt: Receipt) {
     let (home, known) = try await located(id)
-    if known.state == .proposed, try await isHeld(known) { throw ErasureDesk.held }
-    let (person, jobs) = (person, services.jobs)
+    if known.state == .proposed {
+      guard let inventory = try await Inventory.take(known.target, of: tenant, services) else {
+        throw ErasureDesk.nothingLeft
+      }
+      guard !inventory.isHeld else { throw ErasureDesk.held }
+    }
+    let (person, jobs, erasers) = (person, services.jobs, services.erasers)
     let act = Act("erasure.confirm", on: ObjectRef("erasure", id), by: actor)
     let written = try await ledger.write(home, act) { work in
       guard var erasure = try work.find(Erasure.self, id) else { throw Problem.notFound }
       guard erasure.state == .proposed else { throw ErasureDesk.refusal(erasure.state) }
+      guard number == erasure.nextConfirmation else { throw ErasureDesk.notNext(erasure.nextConfirmation) }
       erasure.progress.confirmed.append(Erasure.Progress.Confirmation(person: person, at: work.now))
       if erasure.progress.confirmed.count == erasure.confirmationsNeeded {
+        // Asked again in here: from this transaction on nobody gets a hold on it.
+        guard try !ErasureDesk.isHeld(erasure.target, erasers, work) else { throw ErasureDesk.held }
         erasure.state = .started
         try jobs.enqueue(ErasureCarrier.kindName, uniqueKey: id.text, in: work)
       }
@@ -136,11 +147,23 @@ package struct ErasureDesk: Sendable {
     }
   }
 
-  private func isHeld(_ erasure: Erasure) async throws -> Bool {
-    try await Inventory.take(erasure.target, of: tenant, services)?.isHeld ?? false
+  /// Of an organisation its own record says it (`Ledger.beginEnd`).
+  private static func isHeld(_ target: ErasureTarget, _ erasers: Erasers, _ work: Work) throws -> Bool {
+    guard target.kind != .tenant, let found = try erasers.find(target, work) else { return false }
+    return try work.isHeld([], about: found.objects + found.within + [ObjectRef("tenant", work.tenant)])
   }
 
+  static let tooLate = Problem(
+    .conflict, "An erasure of this, or of something that belongs to it, has begun; no hold can keep that any more.")
   static let held = Problem(.conflict, "This is under legal hold; an owner has to lift the hold first.")
+
+  private static let nothingLeft = Problem(
+    .conflict, "Nothing of this is left to erase: something larger was erased first. Withdraw this erasure.")
+
+  private static func notNext(_ number: Int) -> Problem {
+    let sentence = "Confirmation \(number) comes next; if that is what you mean, say so in confirmation."
+    return Problem(.conflict, sentence, errors: [Problem.FieldError("confirmation", sentence)])
+  }
 
   private static func refusal(_ state: Erasure.State) -> Problem {
     switch state {
@@ -215,11 +238,16 @@ extension ErasureDesk {
     guard !reason.isEmpty, reason.count <= ErasureDesk.maximumReasonLength else {
       throw Problem.invalid("reason", "Say why in 1 to \(ErasureDesk.maximumReasonLength) characters.")
     }
-    guard [.vendor, .case, .tenant].contains(target.kind) else {
-      throw Problem.invalid("object", "A hold is placed on a vendor, a case or the organisation.")
+    guard [.vendor, .case, .person, .tenant].contains(target.kind) else {
+      throw Problem.invalid("object", "A hold is placed on a vendor, a case, a person or the organisation.")
     }
     _ = try await inventory(target)
+    let erasers = services.erasers
     return try await ledger.write(tenant, Act("erasure.hold", on: target.object, by: actor)) { work in
+      if target.kind != .tenant {
+        guard let found = try erasers.find(target, work) else { throw Problem.notFound }
+        guard try !Ending.isUnderWay(found.objects + found.within, work) else { throw ErasureDesk.tooLate }
+      }
       guard try !work.isHeld(target.object) else { throw Problem(.conflict, "This is under legal hold already.") }
       try work.hold(target.object, reason: reason)
     }.receipt

@@ -44,7 +44,13 @@ struct ErasureFormPage: Page {
     fault = problem.flatMap { problem in problem.errors.contains { $0.field == "reason" } ? nil : problem.message }
     canSuppress = target.kind == .vendor
     suppress = form?["suppress"] == "yes"
-    back = target.kind == .vendor ? "/vendors/\(target.id)" : target.kind == .case ? "/cases/\(target.id)" : "/erasures"
+    back =
+      switch target.kind {
+      case .vendor: "/vendors/\(target.id)"
+      case .case: "/cases/\(target.id)"
+      case .person: "/people"
+      default: "/erasures"
+      }
     crumbs = [Crumb(request.text("erasures_title"), "/erasures")]
   }
 }

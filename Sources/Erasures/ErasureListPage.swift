@@ -12,11 +12,11 @@ struct ErasureListPage: Page {
     {{/rows}}</tbody></table>{{/isEmpty}}
     {{#next}}<nav class="pages" aria-label="{{title}}"><a class="button quiet" rel="next" href="{{.}}">{{t.erasures_more}}</a></nav>{{/next}}
     <section class="card" id="holds" aria-labelledby="holds-title"><h2 id="holds-title">{{t.erasures_holds}}</h2><p class="muted">{{t.erasures_holds_lead}}</p>
-    {{#hasHolds}}<ul class="rows">{{#holds}}<li><span class="row-main"><strong>{{what}}</strong> <span class="muted small">{{since}}</span></span>{{#canLift}}<form method="post" action="/holds/lift"><input type="hidden" name="csrf" value="{{csrf}}"><input type="hidden" name="type" value="{{type}}"><input type="hidden" name="id" value="{{id}}"><button class="quiet small" type="submit">{{t.erasures_hold_lift}}</button></form>{{/canLift}}</li>{{/holds}}</ul>{{/hasHolds}}
+    {{#hasHolds}}<ul class="rows">{{#holds}}<li><span class="row-main"><strong>{{what}}</strong> <span class="muted small">{{since}}</span></span>{{#canLift}}<details class="more"{{#fault}} open{{/fault}}><summary>{{t.erasures_hold_lift}}</summary><form method="post" action="/holds/lift" class="stack"><input type="hidden" name="csrf" value="{{csrf}}"><input type="hidden" name="type" value="{{type}}"><input type="hidden" name="id" value="{{id}}"><div class="field{{#fault}} wrong{{/fault}}"><label for="lift-{{id}}">{{t.erasures_password}}</label><input id="lift-{{id}}" name="password" type="password" required autocomplete="current-password">{{#fault}}<p class="error">{{.}}</p>{{/fault}}</div><button class="quiet" type="submit">{{t.erasures_hold_lift}}</button></form></details>{{/canLift}}</li>{{/holds}}</ul>{{/hasHolds}}
     {{^hasHolds}}<p>{{t.erasures_holds_none}}</p>{{/hasHolds}}
     {{#form}}<details class="more"{{#isOpen}} open{{/isOpen}}><summary>{{t.erasures_hold_place}}</summary><form method="post" action="/holds" class="stack"><input type="hidden" name="csrf" value="{{csrf}}">
     {{#fault}}<p class="notice bad" role="alert">{{fault}}</p>{{/fault}}
-    <div class="columns"><div class="field"><label for="hold-type">{{t.erasures_hold_type}}</label><select id="hold-type" name="type"><option value="vendor">{{t.erasures_type_vendor}}</option><option value="case">{{t.erasures_type_case}}</option><option value="tenant">{{t.erasures_type_tenant}}</option></select></div>
+    <div class="columns"><div class="field"><label for="hold-type">{{t.erasures_hold_type}}</label><select id="hold-type" name="type"><option value="vendor">{{t.erasures_type_vendor}}</option><option value="case">{{t.erasures_type_case}}</option><option value="person">{{t.erasures_type_person}}</option><option value="tenant">{{t.erasures_type_tenant}}</option></select></div>
     <div class="field"><label for="hold-id">{{t.erasures_hold_id}}</label><input id="hold-id" name="id" value="{{id}}" maxlength="200" required autocomplete="off" spellcheck="false"></div></div>
     <div class="field"><label for="hold-reason">{{t.erasures_hold_reason}}</label><input id="hold-reason" name="reason" value="{{reason}}" maxlength="500" required autocomplete="off"></div>
     <button class="quiet" type="submit">{{t.erasures_hold_place}}</button></form></details>{{/form}}</section>
@@ -36,6 +36,7 @@ struct ErasureListPage: Page {
     let type: String
     let id: String
     let canLift: Bool
+    var fault: String?
   }
 
   struct HoldForm: Equatable, Sendable {
@@ -55,14 +56,20 @@ struct ErasureListPage: Page {
   let wholePath: String?
   var section: String? { "/erasures" }
 
-  static func make(_ request: Request, form: Form? = nil, problem: Problem? = nil) async throws -> ErasureListPage {
+  static func make(
+    _ request: Request, form: Form? = nil, problem: Problem? = nil, lifting: ErasureTarget? = nil, fault: String? = nil
+  ) async throws -> ErasureListPage {
     let principal = try request.principal
     let desk = try ErasureDesk(request)
     let cursor = try request.listing().cursor
     let page = try await desk.list(before: cursor, limit: 50)
     let next = try request.nextCursor(page.next).map { "/erasures?" + Query(pairs: [("cursor", $0)]).text }
     let canHold = principal.has(.holdsManage)
-    let holds = try await desk.holds().map { Hold(request, $0, canLift: canHold) }
+    let holds = try await desk.holds().map { found in
+      var hold = Hold(request, found, canLift: canHold)
+      if hold.type == lifting?.kind.rawValue, hold.id == lifting?.id { hold.fault = fault }
+      return hold
+    }
     return ErasureListPage(
       title: request.text("erasures_title"), rows: page.items.map { Row(request, $0) }, isEmpty: page.items.isEmpty,
       next: next, holds: holds, hasHolds: !holds.isEmpty,

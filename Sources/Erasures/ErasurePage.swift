@@ -2,8 +2,8 @@ import Platform
 
 /// One erasure: how far it is, what it took, where each copy of the keys ended, and what proves it.
 struct ErasurePage: Page {
-  private static let steps = """
-    <ol class="steps">{{#steps}}<li class="step {{stateClass}}"><div class="step-head"><h2>{{title}}</h2></div>{{#hasLines}}<div class="step-body">{{#lines}}<p>{{.}}</p>{{/lines}}</div>{{/hasLines}}</li>{{/steps}}</ol>
+  fileprivate static let steps = """
+    <ol class="steps">{{#steps}}<li class="step {{stateClass}}"><div class="step-head"><h2>{{title}}</h2>{{#lines}} <span class="muted small">{{.}}</span>{{/lines}}</div></li>{{/steps}}</ol>
     """
 
   static let copies = """
@@ -24,7 +24,7 @@ struct ErasurePage: Page {
     <div class="page-head"><div><h1>{{title}}</h1><p class="lead">{{#look}}<span class="badge {{tone}}">{{state}}</span>{{/look}} <code>{{object}}</code></p></div></div>
     {{#confirm}}<section class="card" aria-labelledby="confirm"><h2 id="confirm">{{t.erasures_confirm_title}}</h2><p>{{lead}}</p>
     {{#fault}}<p class="notice bad" role="alert">{{fault}}</p>{{/fault}}
-    <form method="post" action="{{path}}/confirm" class="stack"><input type="hidden" name="csrf" value="{{csrf}}">
+    <form method="post" action="{{path}}/confirm" class="stack"><input type="hidden" name="csrf" value="{{csrf}}"><input type="hidden" name="confirmation" value="{{number}}">
     <div class="field{{#passwordFault}} wrong{{/passwordFault}}"><label for="password">{{t.erasures_password}}</label><input id="password" name="password" type="password" required autocomplete="current-password">{{#passwordFault}}<p class="error">{{passwordFault}}</p>{{/passwordFault}}</div>
     <p class="toolbar"><button class="danger" type="submit">{{button}}</button></p></form></section>{{/confirm}}
     {{#waitsForOwner}}<p class="notice wait">{{t.erasures_wait_owner}}</p>{{/waitsForOwner}}
@@ -32,14 +32,13 @@ struct ErasurePage: Page {
     <div class="split"><div>\(steps){{#inventory}}\(InventoryView.template){{/inventory}}</div>
     <div>\(record)\(copies)
     <section class="card" aria-labelledby="facts"><h2 id="facts">{{t.erasures_facts}}</h2><dl class="facts stacked"><dt>{{t.erasures_reason}}</dt><dd>{{reason}}</dd>
-    {{#readmitPath}}<dt>{{t.erasures_suppressed}}</dt><dd>{{t.erasures_suppressed_yes}}{{#canReadmit}}<form method="post" action="{{readmitPath}}"><input type="hidden" name="csrf" value="{{csrf}}"><button class="quiet small" type="submit">{{t.erasures_readmit}}</button></form>{{/canReadmit}}</dd>{{/readmitPath}}</dl></section></div></div>
+    {{#readmitPath}}<dt>{{t.erasures_suppressed}}</dt><dd>{{t.erasures_suppressed_yes}}{{#canReadmit}}<details class="more"{{#readmitFault}} open{{/readmitFault}}><summary>{{t.erasures_readmit}}</summary><form method="post" action="{{readmitPath}}" class="stack"><input type="hidden" name="csrf" value="{{csrf}}"><div class="field{{#readmitFault}} wrong{{/readmitFault}}"><label for="readmit-password">{{t.erasures_password}}</label><input id="readmit-password" name="password" type="password" required autocomplete="current-password">{{#readmitFault}}<p class="error">{{.}}</p>{{/readmitFault}}</div><button class="quiet" type="submit">{{t.erasures_readmit}}</button></form></details>{{/canReadmit}}</dd>{{/readmitPath}}</dl></section></div></div>
     """)
 
   struct Step: Equatable, Sendable {
     let title: String
     let stateClass: String
     let lines: [String]
-    let hasLines: Bool
   }
 
   struct Copy: Equatable, Sendable {
@@ -51,6 +50,7 @@ struct ErasurePage: Page {
   }
 
   struct Confirm: Equatable, Sendable {
+    let number: Int
     let lead: String
     let button: String
     let fault: String?
@@ -73,10 +73,14 @@ struct ErasurePage: Page {
   let recordName: String
   let readmitPath: String?
   let canReadmit: Bool
+  let readmitFault: String?
   let crumbs: [Crumb]
   var section: String? { "/erasures" }
 
-  init(_ request: Request, _ erasure: Erasure, isSuppressed: Bool, problem: Problem? = nil) throws {
+  init(
+    _ request: Request, _ erasure: Erasure, isSuppressed: Bool, problem: Problem? = nil, readmitFault: String? = nil
+  ) throws {
+    self.readmitFault = readmitFault
     let principal = try request.principal
     path = "/erasures/\(erasure.id)"
     look = ErasureLook(request, erasure.target, erasure.state)
@@ -90,7 +94,8 @@ struct ErasurePage: Page {
     let isOpen = erasure.state == .proposed
     confirm = isOpen && principal.has(.erasuresConfirm) ? Confirm(request, erasure, problem) : nil
     waitsForOwner = isOpen && !principal.has(.erasuresConfirm)
-    withdrawPath = isOpen && principal.has(.erasuresPropose) ? path + "/withdraw" : nil
+    let mayWithdraw = principal.has(erasure.target.kind == .tenant ? .erasuresConfirm : .erasuresPropose)
+    withdrawPath = isOpen && mayWithdraw ? path + "/withdraw" : nil
     recordPath = erasure.state == .final ? "/v1\(path)/record" : nil
     recordName = "erasure-\(erasure.id).json"
     readmitPath = isSuppressed ? path + "/readmit" : nil
@@ -101,7 +106,8 @@ struct ErasurePage: Page {
 
 extension ErasurePage.Confirm {
   init(_ request: Request, _ erasure: Erasure, _ problem: Problem?) {
-    let isLast = erasure.progress.confirmed.count + 1 == erasure.confirmationsNeeded
+    number = erasure.nextConfirmation
+    let isLast = number == erasure.confirmationsNeeded
     lead = request.text(isLast ? "erasures_confirm_lead" : "erasures_confirm_first")
     button = request.text(isLast ? "erasures_confirm" : "erasures_confirm_once")
     passwordFault = problem?.errors.first { $0.field == "password" }?.message
@@ -115,27 +121,34 @@ extension ErasurePage.Step {
     let isConfirmed = progress.confirmed.count == erasure.confirmationsNeeded
     let rowsGone = erasure.startedAt != nil && progress.left.isEmpty
     let keysGone = progress.keys?.isComplete == true
-    let reached = [true, isConfirmed, rowsGone, keysGone, state == .final]
-    let titles = [
-      "erasures_step_proposed",
-      erasure.confirmationsNeeded == 1 ? "erasures_step_confirmed" : "erasures_step_confirmed_twice",
+    var reached = [true, isConfirmed, rowsGone, keysGone, state == .final]
+    let confirmed =
+      erasure.confirmationsNeeded == 1 ? "erasures_step_confirmed" : "erasures_step_confirmed_twice"
+    var titles = [
+      progress.isOfTrash ? "erasures_step_trash" : "erasures_step_proposed",
+      progress.isOfTrash ? "erasures_step_trash_ended" : confirmed,
       "erasures_step_rows", "erasures_step_keys", "erasures_step_final",
     ]
     func by(_ person: Erasure.Person, _ at: Instant) -> String {
       request.text("erasures_by", ["name": person.name, "when": at.forPeople])
     }
-    let lines: [[String]] = [
-      [by(erasure.proposedBy, erasure.proposedAt)], progress.confirmed.map { by($0.person, $0.at) },
+    var lines: [[String]] = [
+      progress.isOfTrash ? [erasure.proposedBy.name] : [by(erasure.proposedBy, erasure.proposedAt)],
+      progress.confirmed.map { progress.isOfTrash ? $0.at.forPeople : by($0.person, $0.at) },
       [erasure.startedAt?.forPeople].compactMap(\.self),
       keysGone ? [progress.keys?.lastEnd?.forPeople].compactMap(\.self) : [],
       [erasure.finalAt?.forPeople].compactMap(\.self),
     ]
+    if let ciphertext = erasure.ciphertext {
+      titles.append("erasures_step_disk")
+      reached.append(ciphertext == .gone)
+      lines.append([erasure.clearedAt?.forPeople ?? request.text("erasures_disk_\(ciphertext.rawValue)")])
+    }
     let current = state == .withdrawn ? nil : reached.firstIndex(of: false)
     return titles.indices.map { number in
       let stateClass = reached[number] ? "complete" : number == current ? "ready" : "waiting"
       return ErasurePage.Step(
-        title: request.text(titles[number]), stateClass: stateClass, lines: lines[number],
-        hasLines: !lines[number].isEmpty)
+        title: request.text(titles[number]), stateClass: stateClass, lines: lines[number])
     }
   }
 }
@@ -157,7 +170,7 @@ struct FarewellPage: Page {
     "erasure-farewell",
     """
     <div class="page-head"><div><h1>{{title}}</h1><p class="lead">{{t.erasures_farewell_lead}}</p></div></div>
-    <div class="split"><div><ol class="steps">{{#steps}}<li class="step {{stateClass}}"><div class="step-head"><h2>{{title}}</h2></div>{{#hasLines}}<div class="step-body">{{#lines}}<p>{{.}}</p>{{/lines}}</div>{{/hasLines}}</li>{{/steps}}</ol></div>
+    <div class="split"><div>\(ErasurePage.steps)</div>
     <div>\(ErasurePage.record)\(ErasurePage.copies)</div></div>
     """)
 

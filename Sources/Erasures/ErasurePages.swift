@@ -76,7 +76,7 @@ enum ErasurePages {
     let erasure = try await desk.find(id)
     do {
       try await request.services.people.confirm(request.principal, password: form["password"] ?? "")
-      let (confirmed, receipt) = try await desk.confirm(id)
+      let (confirmed, receipt) = try await desk.confirm(id, number: form["confirmation"].flatMap { Int($0) } ?? 1)
       guard confirmed.state != .proposed else {
         return Response.seeOther("/erasures/\(id)").receipt(receipt).flash("erasures_confirmed_first")
       }
@@ -90,13 +90,23 @@ enum ErasurePages {
   }
 
   @Sendable static func withdraw(_ request: Request) async throws -> Response {
-    let written = try await ErasureDesk(request).withdraw(request.id("id"))
+    let written = try await ErasuresAPI.withdrawn(request)
     return Response.seeOther("/erasures/\(written.value.id)").receipt(written.receipt).flash("erasures_was_withdrawn")
   }
 
   @Sendable static func readmit(_ request: Request) async throws -> Response {
-    let id: ErasureID = try request.id("id")
-    let receipt = try await ErasureDesk(request).readmit(id)
+    let form = try await request.form()
+    let (desk, id) = (try ErasureDesk(request), try request.id("id", of: ErasureNoun.self))
+    do {
+      try await request.services.people.confirm(request.principal, password: form["password"] ?? "")
+    } catch let problem as Problem where [.invalid, .tooManyRequests].contains(problem.code) {
+      let erasure = try await desk.find(id)
+      return try request.page(
+        try ErasurePage(
+          request, erasure, isSuppressed: try await desk.isSuppressed(id), readmitFault: problem.fault),
+        status: problem.code.status)
+    }
+    let receipt = try await desk.readmit(id)
     return Response.seeOther("/erasures/\(id)").receipt(receipt).flash("erasures_readmitted")
   }
 
@@ -119,6 +129,12 @@ enum ErasurePages {
     guard let target = ErasureTarget(type: form["type"], id: form["id"]) else {
       throw Problem.invalid("object", ErasureTarget.sentence)
     }
+    do {
+      try await request.services.people.confirm(request.principal, password: form["password"] ?? "")
+    } catch let problem as Problem where [.invalid, .tooManyRequests].contains(problem.code) {
+      return try request.page(
+        try await ErasureListPage.make(request, lifting: target, fault: problem.fault), status: problem.code.status)
+    }
     let receipt = try await ErasureDesk(request).liftHold(target)
     return Response.seeOther("/erasures").receipt(receipt).flash("erasures_hold_lifted")
   }
@@ -126,4 +142,9 @@ enum ErasurePages {
   @Sendable static func farewell(_ request: Request) async throws -> Response {
     try request.page(FarewellPage(request, try await Farewell.find(request).1))
   }
+}
+
+extension Problem {
+  /// What is said beside the field that is wrong.
+  fileprivate var fault: String { errors.first?.message ?? message }
 }

@@ -38,7 +38,8 @@ enum ErasureTexts {
     "erasures_state_withdrawn": "Withdrawn",
     "erasures_type_vendor": "Vendor",
     "erasures_type_case": "Case",
-    "erasures_type_row": "Row",
+    "erasures_type_person": "Person",
+    "erasures_type_row": "Record",
     "erasures_type_subject": "Key",
     "erasures_type_tenant": "Organisation",
   ]
@@ -77,11 +78,19 @@ enum ErasureTexts {
   private static let page = [
     "erasures_page_title": "Erasure of {what}",
     "erasures_step_proposed": "Proposed",
+    "erasures_step_trash": "Put into the trash",
+    "erasures_step_trash_ended": "Not brought back in time",
     "erasures_step_confirmed": "Confirmed by an owner",
     "erasures_step_confirmed_twice": "Confirmed twice by an owner",
     "erasures_step_rows": "Rows, files and earlier versions gone",
     "erasures_step_keys": "Every copy of the keys ended",
     "erasures_step_final": "Final everywhere",
+    "erasures_step_disk": "Ciphertext in no file",
+    "erasures_disk_gone": "In no file any more.",
+    "erasures_disk_waiting":
+      "Unused parts of the database file may hold pieces of it, which nothing opens. The file is written anew at night.",
+    "erasures_disk_database":
+      "The PostgreSQL server overwrites it as it uses the room again, or when the owner of the database writes the tables anew. Nothing opens it.",
     "erasures_by": "{name}, {when}",
     "erasures_confirm_title": "Confirm the erasure",
     "erasures_confirm_lead": "This is the second step. From here on it cannot be taken back, by you or by anybody.",
@@ -126,6 +135,12 @@ enum ErasureTexts {
     "erasures_table_case_bundle": "Certificates kept here",
     "erasures_table_step_reminder": "Notes of reminders",
     "erasures_table_disclosure": "Facts behind proofs",
+    "erasures_table_person": "Name and address",
+    "erasures_table_role_grant": "Roles",
+    "erasures_table_password": "Passwords",
+    "erasures_table_session": "Sessions",
+    "erasures_table_api_token": "Tokens",
+    "erasures_table_setup_link": "Invitations",
     "erasures_table_message": "Messages",
     "erasures_table_mailbox": "Delivered sample mail",
   ]

@@ -15,7 +15,8 @@ enum ErasuresAPI {
       summary: "Read an erasure: its state, and each copy of the keys with its end.", handler: read),
     Route(
       .post, "/v1/erasures/{id}/confirm", access: .permission(.erasuresConfirm),
-      summary: "Confirm an erasure, which starts it; that of the organisation takes two.", handler: confirm),
+      summary: "Confirm an erasure, which starts it; that of the organisation takes two, each with its number.",
+      handler: confirm),
     Route(
       .post, "/v1/erasures/{id}/withdraw", access: .permission(.erasuresPropose),
       summary: "Withdraw an erasure before it begins.", handler: withdraw),
@@ -54,21 +55,30 @@ enum ErasuresAPI {
     .json(try json(try await ErasureDesk(request).find(request.id("id")), request))
   }
 
-  /// A browser's session is not enough: somebody may have left it open.
   @Sendable static func confirm(_ request: Request) async throws -> Response {
-    let body = try await request.object(members: ["password"])
-    let principal = try request.principal
-    if case .session = principal.credential {
-      try await request.services.people.confirm(principal, password: body["password"]?.string ?? "")
+    let body = try await request.object(members: ["password", "confirmation"])
+    guard let number = (body["confirmation"] ?? 1).integer, (1...2).contains(number) else {
+      throw Problem.invalid(
+        "confirmation", "Say which confirmation this is: 1, or 2 for the second of an organisation.")
     }
-    let (erasure, receipt) = try await ErasureDesk(request).confirm(request.id("id"))
+    try await request.confirmPassword(body)
+    let (erasure, receipt) = try await ErasureDesk(request).confirm(request.id("id"), number: Int(number))
     return .json(try json(erasure, request)).receipt(receipt)
   }
 
   @Sendable static func withdraw(_ request: Request) async throws -> Response {
     _ = try await request.object(members: [])
-    let written = try await ErasureDesk(request).withdraw(request.id("id"))
+    let written = try await withdrawn(request)
     return .json(try json(written.value, request)).receipt(written.receipt)
+  }
+
+  /// The organisation's own end is for its owners to ask for and to take back; nobody else stands in its way.
+  static func withdrawn(_ request: Request) async throws -> Written<Erasure> {
+    let (desk, id) = (try ErasureDesk(request), try request.id("id", of: ErasureNoun.self))
+    if try await desk.find(id).target.kind == .tenant, !(try request.principal.has(.erasuresConfirm)) {
+      throw Problem.notFound
+    }
+    return try await desk.withdraw(id)
   }
 
   @Sendable static func record(_ request: Request) async throws -> Response {
@@ -82,7 +92,7 @@ enum ErasuresAPI {
   }
 
   @Sendable static func readmit(_ request: Request) async throws -> Response {
-    _ = try await request.object(members: [])
+    try await request.confirmPassword(try await request.object(members: ["password"]))
     return Response.noContent.receipt(try await ErasureDesk(request).readmit(request.id("id")))
   }
 
@@ -100,6 +110,7 @@ enum ErasuresAPI {
       "id": .string(erasure.id.text), "object": erasure.target.json, "state": .string(erasure.state.rawValue),
       "reason": .string(erasure.reason), "suppress": .bool(erasure.suppress),
       "proposed_at": .string(erasure.proposedAt.description), "proposed_by": erasure.proposedBy.json,
+      "trash": .bool(erasure.progress.isOfTrash),
       "confirmed_by": .array(
         erasure.progress.confirmed.map {
           [
@@ -107,6 +118,7 @@ enum ErasuresAPI {
           ]
         }), "confirmations_needed": .integer(Int64(erasure.confirmationsNeeded)),
       "started_at": JSON(erasure.startedAt?.description), "final_at": JSON(erasure.finalAt?.description),
+      "ciphertext": JSON(erasure.ciphertext?.rawValue), "cleared_at": JSON(erasure.clearedAt?.description),
       "inventory": erasure.inventory.json,
       "erased": [
         "rows": .integer(erasure.erased.rows), "files": .integer(erasure.erased.files),
@@ -147,10 +159,11 @@ enum HoldsAPI {
   }
 
   @Sendable static func lift(_ request: Request) async throws -> Response {
-    let body = try await request.object(members: ["object"])
+    let body = try await request.object(members: ["object", "password"])
     guard let target = ErasureTarget(json: body["object"]) else {
       throw Problem.invalid("object", ErasureTarget.sentence)
     }
+    try await request.confirmPassword(body)
     let receipt = try await ErasureDesk(request).liftHold(target)
     return .json(["object": target.json, "held": false]).receipt(receipt)
   }
@@ -166,7 +179,7 @@ enum HoldsAPI {
 
 extension ErasureTarget {
   static let sentence =
-    "Name the object by its type (vendor, case, row, subject or tenant) and its id."
+    "Name the object by its type (vendor, case, person, row, subject or tenant) and its id."
   /// Characters of an id; a row is named by its table and key.
   private static let maximumIDLength = 200
 
@@ -182,6 +195,15 @@ extension ErasureTarget {
       id.utf8.count <= ErasureTarget.maximumIDLength, id.utf8.allSatisfy({ (0x21...0x7e).contains($0) })
     else { return nil }
     self.init(kind, id)
+  }
+}
+
+extension Request {
+  /// A browser's session is not enough for what cannot be taken back, or takes away what keeps it from happening: somebody may have left it
+  /// open. Throws `invalid` for another password than the one in `body`.
+  func confirmPassword(_ body: JSON) async throws {
+    guard case .session = try principal.credential else { return }
+    try await services.people.confirm(principal, password: body["password"]?.string ?? "")
   }
 }
 

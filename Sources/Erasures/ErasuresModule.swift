@@ -43,7 +43,7 @@ package struct ErasuresModule: Module {
       eraser: Eraser([
         Erasure.table.name: .stays(because: "It is the proof of what was erased."),
         Suppression.table.name: .stays(because: "It keeps what was erased from coming back; an owner lifts it."),
-      ]), jobs: [ErasureCarrier.kind])
+      ]), jobs: [ErasureCarrier.kind, ErasureClearing.kind, TrashEnd.kind])
   }
 
   package var routes: [Route] { ErasuresAPI.routes + HoldsAPI.routes + ErasurePages.routes }

@@ -23,7 +23,7 @@ enum Fact {
   static func taken(_ counts: ErasedCounts, isFirst: Bool) -> JSON {
     [
       "type": isFirst ? "start" : "part", "rows": .integer(counts.rows), "files": .integer(counts.files),
-      "images": .integer(counts.images),
+      "images": .integer(counts.images), "subjects": .integer(counts.subjects),
     ]
   }
 
@@ -35,14 +35,15 @@ enum Fact {
       ErasureStatement.Person(id: person.id.text, name: person.name)
     }
     let inventory = erasure.inventory
+    var erased = erasure.erased
+    erased.subjects = erasure.subjectCount
     return ErasureStatement(
       id: erasure.id.text, proposedAt: erasure.proposedAt, startedAt: startedAt, finalAt: now, tenant: tenant.text,
       object: ErasedObject(type: erasure.target.kind.rawValue, id: erasure.target.id),
       proposedBy: person(erasure.proposedBy),
       confirmedBy: erasure.progress.confirmed.map {
         ErasureStatement.Confirmation(person: person($0.person), at: $0.at)
-      }, isSuppressed: erasure.suppress, erased: erasure.erased,
-      subjects: erasure.target.kind == .tenant ? inventory.subjects : Int64(erasure.progress.subjects.count),
+      }, isSuppressed: erasure.suppress, erased: erased,
       tables: erasure.progress.tables.map { ErasureStatement.TableCount(table: $0.key, rows: $0.value) }
         .sorted { $0.table < $1.table }, epochBefore: keys.epochBefore, epochAfter: keys.epochAfter,
       copies: keys.copies.map(\.end), backupsKeptDays: inventory.backupsKeptDays, backups: inventory.backups,

@@ -41,6 +41,9 @@ extension Inventory {
       }
     }
     guard var taken = inventory else { return nil }
+    // What else is exported leaves as a stream, and nothing of it is kept.
+    let kept = services.erasers.exports
+    taken.exports = taken.tables.filter { kept.contains($0.table) }.reduce(0) { $0 + $1.rows }
     taken.remains += always
     let facts = try? await services.backups.facts()
     if let facts { taken.add(facts) }
@@ -57,14 +60,16 @@ extension Inventory {
   ]
 
   init(_ finding: ErasureFinding, _ erasers: Erasers, _ reader: Reader) throws {
-    let refs = try erasers.rows(under: Set(finding.subjects), reader)
+    let (refs, gone) = try erasers.rows(under: Set(finding.subjects), reader)
     rows = Int64(refs.count)
     files = Int64(finding.files)
     subjects = Int64(Set(finding.subjects).count)
-    images = try reader.images(of: refs)
+    images = Int64(try reader.imageCount(of: refs + gone))
     tables = Inventory.counted(refs)
     objects = finding.objects.map(\.description)
-    isHeld = try finding.objects.contains { try reader.isHeld($0) } || reader.isHeld(ObjectRef("tenant", reader.tenant))
+    isHeld =
+      try (finding.objects + finding.within).contains { try reader.isHeld($0) }
+      || reader.isHeld(ObjectRef("tenant", reader.tenant))
     title = finding.title
     remains = finding.remains.map { ErasureStatement.Remaining(what: $0.what, why: $0.why) }
     told = try Set(finding.told).sorted { $0.text < $1.text }.prefix(Inventory.toldLimit).compactMap {
@@ -122,43 +127,30 @@ extension Inventory {
 }
 
 extension Inventory {
-  /// Days for which a backup that was made by hand, somewhere else, is taken to be still there.
+  /// Days for which a backup without an end of its own is taken to be still there.
   private static let assumedDays = 31
 
-  /// Backups on the installation's record that do not lie at the configured place: nobody here can say when they go.
+  /// Backups on the installation's record that do not lie at the configured place: those made by hand have an end, which a daily round
+  /// keeps; of one that outlives it nobody here can say when it goes.
   private mutating func addOthers(than facts: BackupFacts?, _ services: Services) async throws {
     let system = try await services.tenants.system()
     let since = services.now.adding(seconds: -Inventory.assumedDays * 86_400)
     let rows = try await services.ledger.read(system) { reader in
-      try reader.rows("SELECT id, made_at FROM backup WHERE tenant = \(system) AND made_at >= \(since) ORDER BY id")
+      try reader.rows(
+        """
+        SELECT id, made_at, kept_until FROM backup WHERE tenant = \(system) AND removed_at IS NULL
+        AND (kept_until IS NOT NULL OR made_at >= \(since)) ORDER BY id
+        """)
     }
     let known = Set(backups.map(\.id))
     for row in rows {
       guard let id = row[0].text, let made = row[1].integer, !known.contains(id) else { continue }
-      backups.append(ErasureStatement.Backup(id: id, madeAt: Instant(milliseconds: made), goneBy: nil))
+      // A day for the round that removes it. Past that nobody here can say.
+      let end = row[2].integer.map { Instant(milliseconds: $0).adding(seconds: 86_400) }
+      backups.append(
+        ErasureStatement.Backup(
+          id: id, madeAt: Instant(milliseconds: made), goneBy: end.flatMap { $0 > services.now ? $0 : nil }))
     }
-  }
-}
-
-extension Reader {
-  /// How many before images the journal has of these rows.
-  func images(of rows: [RowRef]) throws -> Int64 {
-    var count: Int64 = 0
-    for (table, refs) in Dictionary(grouping: rows, by: \.table) {
-      for start in stride(from: 0, to: refs.count, by: 200) {
-        let piece = refs[start..<min(start + 200, refs.count)]
-        let holes = piece.map { _ in "?" }.joined(separator: ", ")
-        let keys = SQL(holes, piece.map { .text($0.id) })
-        count +=
-          try self.rows(
-            """
-            SELECT count(*) FROM log_change WHERE tenant = \(tenant) AND tbl = \(table) AND row_key IN (\(keys))
-            AND image IS NOT NULL
-            """
-          ).first?[0].integer ?? 0
-      }
-    }
-    return count
   }
 }
 
