@@ -15,8 +15,8 @@ extension Catalogue {
       "Your data is encrypted at rest with AES-256.",
       because: """
         What a customer types or uploads is sealed with AES-256-GCM under keys of its tenant before it is written. The \
-        check plants random markers through the API, looks for them in the bytes of every file of the installation, \
-        and opens a known answer.
+        check plants random markers through the API, looks for them in the bytes of every file of the installation and, where \
+        PostgreSQL holds the data, in every column of every row written since, and opens a known answer.
         """,
       test: """
         Enter a word nobody else would, copy the data directory, and search it for the word with strings and grep.
@@ -58,7 +58,7 @@ extension Catalogue {
       "Secrets are kept in a vault and can be used only by the identity they were given to.",
       because: "A grant names the identity of a workload and a purpose.",
       test: "Ask for a secret as another module: it is denied, and the denial is on the log.",
-      .planned(with: "the secrets vault")),
+      .planned(with: "the secrets vault, a module that this version does not have")),
     Promise(
       "F25", .encryption, "E",
       "Application code never touches your credentials.",
@@ -111,7 +111,8 @@ extension Catalogue {
       "What you type or upload is encrypted with AES-256 on every volume and in every backup of the database.",
       because: """
         The application seals data and backups itself with AES-256-GCM, which holds whatever the volume underneath does. The \
-        check plants markers, searches what lies on the volumes of data and keys and a real backup, and finds none of them.
+        check plants markers, searches what lies on the volumes of data and keys, all rows that PostgreSQL was handed since where it holds \
+        the data, and a real backup, and finds none of them.
         """,
       test: "Take a volume or a backup away and try to read it.",
       .checked()),

@@ -31,6 +31,8 @@ package struct Promise: Sendable, Equatable {
 
   /// Checks run every hour; two may be missed before a proof no longer counts.
   package static let ordinaryMaximumAgeSeconds = 3 * 3_600
+  /// For what leaves traces behind: it runs once a day, and one run may be missed.
+  package static let dailyMaximumAgeSeconds = 49 * 3_600
 
   init(
     _ id: String, _ topic: Topic, _ kind: String, _ sentence: String, because: String, test: String, _ basis: Basis

@@ -3,22 +3,17 @@ import Platform
 
 /// F10: content is encrypted at rest with AES-256.
 ///
-/// Plants markers through the inputs of the API, then looks for them in the bytes of every file that changed since: a marker
-/// planted now cannot be in another. That the search sees is shown by ids, which stand in the clear. That what is stored is
+/// Plants markers through the inputs of the API, then looks for them in all that was stored since (`StorageSearch`): a marker planted now
+/// cannot be in anything older. That the search sees is shown by ids, which stand in the clear. That what is stored is
 /// AES-256-GCM is shown by a known answer and by opening the stored rows with it.
 enum AtRestCheck {
   static func run(_ probe: Probe) async throws -> String {
     try knownAnswer()
+    let search = try await StorageSearch.begin(probe)
     let markers = try await plant(probe)
     try await readBack(markers, probe)
-    let installation = probe.services.ledger.installation
-    var scan = FileScan(since: probe.startedAt, words: markers.all, control: markers.vendor)
-    try scan.directory(installation.directory)
-    try scan.keys(installation.keyStore, of: probe.first.id)
-    try hold(scan.found.isEmpty, "A marker was found in the clear in \(scan.found.count) of \(scan.files) files.")
-    if installation.isShared {
-      throw Hindered(reason: "The data lies in a PostgreSQL database, into whose files this check cannot look.")
-    }
+    let scan = try await search.words(markers.all, control: markers.vendor)
+    try hold(scan.found.isEmpty, "A marker was found in the clear in \(scan.found.count) of \(scan.places).")
     guard scan.sawControl else {
       throw Hindered(reason: "The search did not find what stands in the clear, so it proves nothing.")
     }
@@ -29,7 +24,7 @@ enum AtRestCheck {
       try hold(opens, "A stored row of \(row.place.table) is not a box of AES-256-GCM under its own key.")
     }
     return """
-      Planted \(markers.all.count) markers through the API, read them back, and searched \(scan.files) files \
+      Planted \(markers.all.count) markers through the API, read them back, and searched \(scan.places) \
       (\(scan.bytes) bytes) written since, in \(scan.spellings) spellings: none was found. Opened \(rows.count) stored rows as \
       AES-256-GCM under keys of 256 bits, and a known answer.
       """

@@ -27,23 +27,18 @@ enum DatabaseAndBackupCheck {
 enum VolumeAndBackupCheck {
   static func run(_ probe: Probe) async throws -> String {
     try AtRestCheck.knownAnswer()
+    let search = try await StorageSearch.begin(probe)
     let markers = try await AtRestCheck.plant(probe)
     try await AtRestCheck.readBack(markers, probe)
-    let installation = probe.services.ledger.installation
-    var scan = FileScan(since: probe.startedAt, words: markers.all, control: markers.vendor)
-    try scan.directory(installation.directory)
-    try scan.keys(installation.keyStore, of: probe.first.id)
+    let scan = try await search.words(markers.all, control: markers.vendor)
     try hold(
-      scan.found.isEmpty, "A marker lies in the clear in \(scan.found.count) of \(scan.files) files on the volumes.")
-    if installation.isShared {
-      throw Hindered(reason: "The data lies in a PostgreSQL database, into whose files this check cannot look.")
-    }
+      scan.found.isEmpty, "A marker lies in the clear in \(scan.found.count) of \(scan.places) on the volumes.")
     guard scan.sawControl else {
       throw Hindered(reason: "The search did not find what stands in the clear, so it proves nothing.")
     }
     let seen = try await BackupSample.inspect(probe, markers)
     return """
-      Planted \(markers.all.count) markers and searched the \(scan.files) files (\(scan.bytes) bytes) that were written since on the volumes of \
+      Planted \(markers.all.count) markers and searched the \(scan.places) (\(scan.bytes) bytes) that were written since on the volumes of \
       data and keys, and a real backup of \(seen.bytes) bytes in \(seen.headers) objects sealed with AES-256-GCM: none was found, and \
       the backup opens with its key only.\(seen.configured)
       """

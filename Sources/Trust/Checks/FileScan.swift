@@ -11,6 +11,8 @@ struct FileScan {
   let spellings: Int
 
   private(set) var files = 0
+  /// Rows of a database.
+  private(set) var rows = 0
   private(set) var bytes: Int64 = 0
   /// Names of the files with a word in them.
   private(set) var found: [String] = []
@@ -84,14 +86,28 @@ struct FileScan {
     }
   }
 
+  /// A row as it is stored.
+  mutating func row(_ table: String, _ values: [Value]) {
+    rows += 1
+    for value in values { look(at: value.text.map { Array($0.utf8) } ?? value.bytes ?? [], in: table) }
+  }
+
+  /// Bytes that lie somewhere under this name.
+  mutating func look(at bytes: [UInt8], in name: String) {
+    self.bytes += Int64(bytes.count)
+    sawControl = sawControl || (!control.isEmpty && SearchText.contains(bytes, control))
+    if needles.contains(where: { SearchText.contains(bytes, $0) }) { found.append(name) }
+  }
+
   private mutating func file(_ path: String) throws {
+    try Task.checkCancellation()
     let overlap = max(needles.map(\.count).max() ?? 0, control.count)
     var (window, isFound, seen) = ([UInt8](), false, Int64(0))
     var sawControl = sawControl
     try OutsideReading.read(path) { [needles, control] piece in
       seen += Int64(piece.count)
       window = Array(window.suffix(overlap)) + piece
-      sawControl = sawControl || SearchText.contains(window, control)
+      sawControl = sawControl || (!control.isEmpty && SearchText.contains(window, control))
       isFound = isFound || needles.contains { SearchText.contains(window, $0) }
     }
     files += 1

@@ -22,7 +22,7 @@ enum OutsideReading {
     }
     close(ends[1])
     var buffer = [UInt8](repeating: 0, count: piece)
-    while true {
+    while !Task.isCancelled {
       let count = Glibc.read(ends[0], &buffer, buffer.count)
       if count < 0, errno == EINTR { continue }
       guard count > 0 else { break }
@@ -31,6 +31,7 @@ enum OutsideReading {
     close(ends[0])
     var status: Int32 = 0
     while waitpid(child, &status, 0) < 0, errno == EINTR {}
+    try Task.checkCancellation()
   }
 
   private static let failure = Hindered(reason: "No process of its own could be started to look at the files.")

@@ -3,6 +3,7 @@ import Platform
 /// One run of one check: the environment, the two tenants, and what checks do again and again.
 struct Probe: Sendable {
   let environment: ProbeEnvironment
+  let tenants: ProbeTenants
   let first: ProbeTenant
   let second: ProbeTenant
   let startedAt: Instant
@@ -42,8 +43,7 @@ struct Probe: Sendable {
   }
 
   /// Sets a password with the link, as in a browser, and comes out signed in.
-  func signIn(with link: String) async throws -> Caller {
-    let password = Marker.make(length: 24)
+  func signIn(with link: String, password: String = Marker.make(length: 24)) async throws -> Caller {
     let answer = try await stranger.submit(link, [("password", password), ("password_again", password)])
     return caller(
       cookie: try need(answer.sessionCookie, "Setting a password answered \(answer.status) without a session."))

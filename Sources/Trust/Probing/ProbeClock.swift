@@ -16,6 +16,8 @@ package struct ProbeClock: StewardClock {
     return ProbeClock.shiftSeconds == 0 ? now : now.adding(seconds: ProbeClock.shiftSeconds)
   }
 
+  package func wait(seconds: Int) async throws { try await base.wait(seconds: seconds) }
+
   /// Runs `body` as if no time passed in it.
   package static func standing<T>(at now: Instant, _ body: () async throws -> T) async rethrows -> T {
     try await $stopped.withValue(now, operation: body)

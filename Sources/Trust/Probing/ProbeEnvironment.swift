@@ -21,9 +21,15 @@ package struct ProbeEnvironment: Sendable {
   package var backups: @Sendable () async throws -> BackupFacts?
   /// A real backup of a probe tenant.
   package var backupSpecimen: @Sendable (TenantID) async throws -> BackupSpecimen
+  /// Small backups of a probe tenant that can be restored and can grow old.
+  package var backupDrill: @Sendable (TenantID) async throws -> BackupDrill
   package var providers: ProviderProbe
   /// What can be said of the root key, with the keys of these tenants looked for in what lies here.
   package var rootKey: @Sendable ([TenantID]) async throws -> RootKeyFacts
+  /// What is left of a tenant that was erased.
+  package var remains: @Sendable (TenantID) async throws -> [String]
+  /// Lets so many seconds go by.
+  package var wait: @Sendable (Int) async throws -> Void
   /// Tries everything on our own listener, from outside.
   package var scanListener: @Sendable () async throws -> ListenerReport
 
@@ -46,7 +52,48 @@ package struct ProbeEnvironment: Sendable {
     opens = { try await services.ledger.opens($0, at: $1, keysOf: $2) }
     backups = { try await services.backups.facts() }
     backupSpecimen = { try await services.backups.specimen(of: $0) }
+    backupDrill = { try await services.backups.drill(of: $0) }
+    remains = { try await services.ledger.remains(of: $0) }
+    wait = { try await services.clock.wait(seconds: $0) }
     publishBadge = { try await BadgeShelf(results: ResultStore(services: services)).publish($0, report: $1) }
+  }
+
+  /// The same for a task that may be told to stop: nothing is begun any more once it was.
+  func stopping() -> ProbeEnvironment {
+    var copy = self
+    copy.send = Self.stopping(send)
+    copy.failNextAppend = Self.stopping(failNextAppend)
+    copy.opens = { [opens] in
+      try Task.checkCancellation()
+      return try await opens($0, $1, $2)
+    }
+    copy.publishBadge = { [publishBadge] in
+      try Task.checkCancellation()
+      return try await publishBadge($0, $1)
+    }
+    copy.backupSpecimen = Self.stopping(backupSpecimen)
+    copy.backupDrill = Self.stopping(backupDrill)
+    copy.rootKey = Self.stopping(rootKey)
+    copy.remains = Self.stopping(remains)
+    copy.wait = Self.stopping(wait)
+    copy.backups = { [backups] in
+      try Task.checkCancellation()
+      return try await backups()
+    }
+    copy.scanListener = { [scanListener] in
+      try Task.checkCancellation()
+      return try await scanListener()
+    }
+    return copy
+  }
+
+  private static func stopping<A: Sendable, B>(
+    _ body: @escaping @Sendable (A) async throws -> B
+  ) -> @Sendable (A) async throws -> B {
+    { argument in
+      try Task.checkCancellation()
+      return try await body(argument)
+    }
   }
 
   /// What `roles` may do by the declared matrix.

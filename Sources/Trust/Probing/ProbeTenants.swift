@@ -1,3 +1,4 @@
+import Custody
 import Platform
 
 /// A hidden tenant in which checks may do as customers do. It is permanent, is listed nowhere, and has people of its own.
@@ -27,6 +28,8 @@ struct ProbePerson: Sendable {
 actor ProbeTenants {
   static let firstSlug = "probe-one"
   static let secondSlug = "probe-two"
+  /// Organisations that are made to be ended have names of their own each: a name that was is not given again.
+  static let passingPrefix = "probe-end-"
   /// RFC 2606: nobody gets mail there.
   private static let domain = "probe.invalid"
 
@@ -42,6 +45,19 @@ actor ProbeTenants {
   func open(_ environment: ProbeEnvironment) async throws -> (first: ProbeTenant, second: ProbeTenant) {
     (try await tenant(ProbeTenants.firstSlug, environment), try await tenant(ProbeTenants.secondSlug, environment))
   }
+
+  /// An organisation to be ended: one that a broken-off check left, or a new one.
+  func passing(_ environment: ProbeEnvironment) async throws -> ProbeTenant {
+    let ledger = environment.services.ledger
+    try await ledger.refreshTenants()
+    let left = try ledger.tenants.first { entry in
+      try entry.slug.hasPrefix(ProbeTenants.passingPrefix) && !ledger.installation.keyStore.isEnded(entry.id)
+    }
+    return try await tenant(left?.slug ?? ProbeTenants.passingPrefix + Marker.make(length: 12), environment)
+  }
+
+  /// Its people are no more.
+  func forget(_ tenant: ProbeTenant) { for person in tenant.people { tokens[person.id] = nil } }
 
   private func tenant(_ slug: String, _ environment: ProbeEnvironment) async throws -> ProbeTenant {
     let services = environment.services

@@ -18,10 +18,19 @@ package final class Prover: Sendable {
     ("A6", TransportCheck.strictTransport), ("A7", TransportCheck.noDeprecatedCiphers), ("A49", RateLimitCheck.run),
     ("A54", OriginCheck.run), ("F53", ProviderListCheck.run), ("F54", WrittenTermsCheck.run),
     ("F55", PublishedListCheck.run), ("A36", NoticePeriodCheck.run), ("A37", ObjectionCheck.run),
-    ("A41", ErasureCheck.run), ("A57", CertificationCheck.run), ("F71", DatedCheck.run), ("A58", ReviewCheck.run),
+    ("A41", ErasureCheck.run), ("A42", AgingCheck.run),
+    // Ends the organisation that A42 leaves.
+    ("A56", OwnEndCheck.run), ("A57", CertificationCheck.run), ("F71", DatedCheck.run),
+    ("A58", ReviewCheck.run),
   ]
 
+  /// What leaves something behind for good, such as the record of an organisation's end. It is proven after every start, and then once a day.
+  static let daily: Set<String> = ["A42", "A56"]
+  static let dailySeconds = 23 * 3_600
+
   private let tenants = ProbeTenants()
+  /// When each was proven last in this life of the process.
+  private let proven = Mutex<[String: Instant]>([:])
   private let gate = AsyncGate()
 
   package init() {}
@@ -29,7 +38,7 @@ package final class Prover: Sendable {
   /// For how long a run waits for that of another server.
   static let patienceSeconds = 900
 
-  /// Runs the checks of `ids`, or all, and records the results. Runs do not overlap, on whichever server: they do as customers do in
+  /// Runs the checks of `ids`, or all that are due, and records the results. Runs do not overlap, on whichever server: they do as customers do in
   /// the same tenants. `before` is called before each check.
   @discardableResult
   package func prove(
@@ -47,15 +56,23 @@ package final class Prover: Sendable {
     _ ids: Set<String>?, in environment: ProbeEnvironment, before: @Sendable (Int, Int) async throws -> Void
   ) async throws -> [CheckResult] {
     var results: [CheckResult] = []
-    let chosen = Prover.checks.filter { ids?.contains($0.id) ?? true }
+    let (now, environment) = (environment.services.now, environment.stopping())
+    let chosen = Prover.checks.filter { ids?.contains($0.id) ?? isDue($0.id, now) }
     for check in chosen {
       try await before(results.count, chosen.count)
       let result = await run(check.id, check.run, in: environment)
       try Task.checkCancellation()
       try await ResultStore(services: environment.services).record(result)
       results.append(result)
+      if result.outcome == .proven { proven.withLock { $0[check.id] = result.checkedAt } }
     }
     return results
+  }
+
+  func isDue(_ id: String, _ now: Instant) -> Bool {
+    guard Prover.daily.contains(id), let last = proven.withLock({ $0[id] }) else { return true }
+    // A clock that was set back makes the last time one of the future.
+    return now < last || now >= last.adding(seconds: Prover.dailySeconds)
   }
 
   /// Runs one check without putting its result on the record.
@@ -66,7 +83,7 @@ package final class Prover: Sendable {
     }
     do {
       let (first, second) = try await tenants.open(environment)
-      let probe = Probe(environment: environment, first: first, second: second, startedAt: now)
+      let probe = Probe(environment: environment, tenants: tenants, first: first, second: second, startedAt: now)
       return result(.proven, evidence: try await check(probe))
     } catch let broken as Broken {
       return result(.failing, reason: broken.reason)
