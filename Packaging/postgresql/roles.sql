@@ -1,4 +1,4 @@
--- Steward's two roles, its database and what each may do (docs/operations/postgresql.md). Run once, on the leader, as a superuser:
+-- Steward's two roles, its database and what each may do (docs/operations/postgresql.md). Run it on the leader, as a superuser:
 --
 --     sudo -u postgres psql -X -v ON_ERROR_STOP=1 -f roles.sql
 --

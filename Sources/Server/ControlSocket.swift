@@ -22,7 +22,10 @@ struct ControlSocket: Service {
 
   func run() async throws {
     guard let turn = try await turn() else { return }
-    defer { close(turn) }
+    defer {
+      flock(turn, LOCK_UN)
+      close(turn)
+    }
     let descriptor = try UnixSocket.listen(path)
     let queue = DispatchQueue(label: "steward.control")
     // Told to stop, or cancelled because another part failed: either way accepting ends.

@@ -93,7 +93,8 @@ package struct ControlVerbs: Sendable {
     }
     let desk = BackupDesk(services: app.services, settings: app.configuration.backups)
     return try await desk.create(
-      at: place, tenant: request["tenant"]?.string, base: request["base"]?.bool ?? false, by: ControlVerbs.actor)
+      at: place, tenant: request["tenant"]?.string, base: request["base"]?.bool ?? false,
+      keepDays: request["keep"]?.integer, by: ControlVerbs.actor)
   }
 
   private func freeze(_ request: JSON) async throws -> JSON {

@@ -28,10 +28,11 @@ package struct Demo: Sendable {
   }
 
   private func fill(url: String) async throws -> [DemoPerson] {
-    let isFirst = try await makeTenants()
+    let gone = try await goneTenants()
+    let isFirst = try await makeTenants(but: gone)
     let earlier = isFirst ? [] : await goodCredentials()
     var people: [DemoPerson] = []
-    for member in DemoPerson.cast {
+    for member in DemoPerson.cast where try await app.tenants.find(slug: member.tenant) != nil {
       if let person = earlier.first(where: { $0.email == member.email }) {
         people.append(person)
       } else {
@@ -42,20 +43,29 @@ package struct Demo: Sendable {
       let installation = DemoInstallation(services: app.services, people: people)
       for seed in seeds { try await seed.fill(installation) }
     }
-    try DurableFile.write(Array((document(people, url: url).text + "\n").utf8), to: credentialsPath)
+    try DurableFile.write(Array((document(people, gone, url: url).text + "\n").utf8), to: credentialsPath)
     return people
   }
 
   /// Whether this server made the first of them, which of all servers exactly one does: a turn may lapse while its holder is held up.
-  private func makeTenants() async throws -> Bool {
+  private func makeTenants(but gone: Set<String>) async throws -> Bool {
     var made: Set<String> = []
-    for tenant in DemoPerson.tenants where try await app.tenants.find(slug: tenant.slug) == nil {
+    for tenant in DemoPerson.tenants where !gone.contains(tenant.slug) {
+      guard try await app.tenants.find(slug: tenant.slug) == nil else { continue }
       do {
         _ = try await app.tenants.create(slug: tenant.slug, name: tenant.name, by: Demo.actor)
         made.insert(tenant.slug)
       } catch let problem as Problem where problem.code == .conflict {}
     }
     return made.contains("acme")
+  }
+
+  /// Those that an earlier start wrote down and that are not there beside another: they were erased, and stay so.
+  private func goneTenants() async throws -> Set<String> {
+    let there = Set(try await app.tenants.all().map(\.slug))
+    guard !there.isEmpty, let json = writtenDocument() else { return [] }
+    let known = (json["gone"]?.array ?? []).compactMap(\.string) + cast(of: json).map(\.tenant)
+    return Set(known).subtracting(there)
   }
 
   /// Adds the person if need be, and gives them a fresh password and token.
@@ -79,9 +89,9 @@ package struct Demo: Sendable {
     return (0..<4).map { _ in String((0..<5).compactMap { _ in digits.randomElement() }) }.joined(separator: "-")
   }
 
-  private func document(_ people: [DemoPerson], url: String) -> JSON {
+  private func document(_ people: [DemoPerson], _ gone: Set<String>, url: String) -> JSON {
     [
-      "url": .string(url),
+      "url": .string(url), "gone": .array(gone.sorted().map { .string($0) }),
       "people": .array(
         people.map { person in
           [
@@ -95,15 +105,21 @@ package struct Demo: Sendable {
 
   /// The people of an earlier start whose tokens still open something.
   private func goodCredentials() async -> [DemoPerson] {
-    guard let bytes = try? DurableFile.read(credentialsPath), let json = try? JSON.parse(bytes) else { return [] }
     var people: [DemoPerson] = []
-    for item in json["people"]?.array ?? [] {
-      guard let person = DemoPerson(item),
-        let answer = try? await app.services.frontDoor.send(.get, "/v1/me", token: person.token), answer.status == 200
+    for person in writtenDocument().map(cast) ?? [] {
+      guard let answer = try? await app.services.frontDoor.send(.get, "/v1/me", token: person.token),
+        answer.status == 200
       else { continue }
       people.append(person)
     }
     return people
+  }
+
+  /// What the last start wrote down; nil if there was none.
+  private func writtenDocument() -> JSON? { (try? DurableFile.read(credentialsPath)).flatMap { try? JSON.parse($0) } }
+
+  private func cast(of document: JSON) -> [DemoPerson] {
+    (document["people"]?.array ?? []).compactMap { DemoPerson($0) }
   }
 }
 

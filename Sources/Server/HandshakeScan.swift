@@ -2,6 +2,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import Platform
+import Synchronization
 import Trust
 
 /// Asks our own listener, over the network, what it agrees to: every version, every family of suites, plain HTTP, and what stands on its
@@ -128,26 +129,37 @@ struct HandshakeScan: Sendable {
 
   // MARK: The connection
 
-  /// Sends `request` and answers what comes back until `isEnough`, the other end closes, or time is up.
+  /// Sends `request` and answers what comes back until `isEnough`, the other end closes, or time is up. A server that is being stopped lets nobody
+  /// in and answers nothing: whoever is told to stop does not wait for that.
   private func exchange(
     _ request: [UInt8], tls: NIOSSLContext?, isEnough: @escaping @Sendable ([UInt8]) -> Bool
   ) async throws -> [UInt8] {
+    try Task.checkCancellation()
     let group = MultiThreadedEventLoopGroup.singleton
+    let open = Mutex<(any Channel)?>(nil)
     let bootstrap = ClientBootstrap(group: group).connectTimeout(.seconds(HandshakeScan.timeoutSeconds))
     do {
-      return try await bootstrap.connect(host: host, port: port) { channel in
-        channel.eventLoop.makeCompletedFuture {
-          let answer = channel.eventLoop.makePromise(of: [UInt8].self)
-          if let tls {
-            try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+      let answer = try await withTaskCancellationHandler {
+        try await bootstrap.connect(host: host, port: port) { channel in
+          open.withLock { $0 = channel }
+          return channel.eventLoop.makeCompletedFuture {
+            let answer = channel.eventLoop.makePromise(of: [UInt8].self)
+            if let tls {
+              try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil))
+            }
+            try channel.pipeline.syncOperations.addHandler(OneExchange(request, answer, isEnough))
+            return answer.futureResult
           }
-          try channel.pipeline.syncOperations.addHandler(OneExchange(request, answer, isEnough))
-          return answer.futureResult
-        }
-      }.get()
+        }.get()
+      } onCancel: {
+        open.withLock { $0 }?.close(promise: nil)
+      }
+      try Task.checkCancellation()
+      return answer
     } catch let error as Problem {
       throw error
     } catch {
+      try Task.checkCancellation()
       throw Problem(.unavailable, "Our own listener cannot be reached.", detail: String(reflecting: type(of: error)))
     }
   }

@@ -81,7 +81,7 @@ package final class StewardApp: Sendable {
       egressPolicy: RegisterPolicy(registers: registers, clock: clock), mail: configuration.mail,
       ownPlaces: configuration.objectStore?.ownPlaces ?? [], limits: configuration.limits, logger: logger)
     objects?.bind(composition.services.egress)
-    BackupDesk(services: composition.services, settings: configuration.backups).bind()
+    BackupDesk(services: composition.services, settings: configuration.backups, keys: configuration.keys).bind()
   }
 
   /// Nil: where the rows lie.

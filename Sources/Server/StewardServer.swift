@@ -1,3 +1,4 @@
+import Glibc
 import Logging
 import NIOCore
 import Platform
@@ -81,8 +82,17 @@ package struct StewardServer: Sendable {
   /// What kept the server from running, as a sentence.
   private func problem(_ error: any Error) -> any Error {
     guard let error = error as? IOError else { return error }
+    let address = app.configuration.listener.address
+    // Only the first is asked for by most; with a redirect or figures it may be theirs.
+    let reason =
+      switch error.errnoCode {
+      case EADDRINUSE: "something else listens there already"
+      case EACCES: "this user may not use that port"
+      case EADDRNOTAVAIL: "this machine has no such address"
+      default: String(cString: strerror(error.errnoCode))
+      }
     return Problem(
-      .unavailable, "It cannot listen on \(app.configuration.listener.address): choose another place with --listen.",
+      .unavailable, "It cannot listen on \(address): \(reason). Choose another place with --listen.",
       detail: "errno \(error.errnoCode)")
   }
 }

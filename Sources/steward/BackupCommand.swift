@@ -8,7 +8,7 @@ import Server
 
 struct BackupCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "backup", abstract: "Make, list and verify backups, and restore one.",
+    commandName: "backup", abstract: "Make, list and verify backups; `steward restore` brings one back.",
     discussion: """
       A place is a directory on another disk or machine. The first backup there is a base; those of the next 20 hours are increments of it.
       The keys are in no backup: a restore needs the recovery kit or the key store.
@@ -17,7 +17,7 @@ struct BackupCommand: AsyncParsableCommand {
       steward backup verify /mnt/backup/steward --data /srv/steward
       steward restore --from /mnt/backup/steward --data /srv/again --recovery kit.txt
       """,
-    subcommands: [Create.self, List.self, Verify.self, Restore.self])
+    subcommands: [Create.self, List.self, Verify.self, RestoreByEarlierName.self])
 }
 
 /// A place that is read; refused unless it is there.
@@ -59,30 +59,46 @@ extension BackupCommand {
     static let configuration = CommandConfiguration(
       abstract: "Back up the installation, or one tenant; also beside a running server.",
       discussion: """
+        At the place of the nightly backups its time counts; a backup made elsewhere ends after --keep days, and the server removes it then.
         Exit codes: 0 the backup is durable; 1 refused; 2 unusable directory or place.
 
+        steward backup create
         steward backup create --data /srv/steward --to /mnt/backup/steward
         steward backup create --data /srv/steward --to /mnt/hand-over --tenant acme
         """)
 
     @OptionGroup var directory: DirectoryOptions
     @OptionGroup var output: OutputOptions
-    @Option(help: ArgumentHelp("The place: a directory on another disk or machine.", valueName: "PLACE")) var to: String
+    @Option(
+      help: ArgumentHelp(
+        "The place: a directory on another disk or machine. Unless named, backup.place in the configuration.",
+        valueName: "PLACE"))
+    var to: String?
     @Option(help: ArgumentHelp("Only this tenant, with the installation's own.", valueName: "SLUG")) var tenant: String?
+    @Option(help: ArgumentHelp("Days after which it is removed, 1 to 3650; 30 if left out.", valueName: "DAYS"))
+    var keep: Int?
     @Flag(help: "Make a base even if an increment would do.") var base = false
 
     func run() async throws {
       try await speaking {
+        guard let to = try to ?? directory.settings().backup?.place else {
+          throw Problem.invalid(
+            "to", "Name the place for the backup with --to, or under backup.place in the configuration.")
+        }
         let place = to.hasPrefix("/") ? to : FileManager.default.currentDirectoryPath + "/" + to
         var request: [String: JSON] = ["verb": "backup.create", "to": .string(place), "base": .bool(base)]
+        if let keep {
+          guard (1...3_650).contains(keep) else { throw Problem.invalid("keep", "Keep it for 1 to 3650 days.") }
+          request["keep"] = .integer(Int64(keep))
+        }
         if let tenant { request["tenant"] = .string(tenant) }
         let made = try await directory.ask(.object(request))
         let kind = made["base"]?.bool == true ? "base" : "increment"
         output.print(
           made,
           text: """
-            Made \(made["backup"]?.string ?? "") (\(kind)): \(made["tenants"]?.integer ?? 0) tenants, \
-            \(made["bytes"]?.integer ?? 0) bytes sealed.
+            Made \(made["backup"]?.string ?? "") (\(kind)) at \(place): \(made["tenants"]?.integer ?? 0) tenants, \
+            \(made["bytes"]?.integer ?? 0) bytes sealed.\(made["kept_until"]?.string.map { " It is kept until \($0)." } ?? "")
             """)
       }
     }
@@ -116,13 +132,14 @@ extension BackupCommand {
         "backup": .string(manifest.backup.text), "made": .string(manifest.made.description),
         "age_seconds": .integer(age(manifest, now)), "number": .integer(manifest.number),
         "base": .bool(manifest.isBase), "continues": JSON(manifest.parent?.backup.text), "key": .string(manifest.keyID),
-        "scope": .string(scope(manifest)),
+        "scope": .string(scope(manifest)), "kept_until": JSON(manifest.keptUntil?.description),
       ]
     }
 
     private func text(_ manifest: Manifest, _ now: Instant) -> String {
       let kind = manifest.isBase ? "base     " : "increment"
       return "\(manifest.backup)  \(manifest.made)  \(words(age(manifest, now)))  \(kind)  \(scope(manifest))"
+        + (manifest.keptUntil.map { "  until \($0)" } ?? "")
     }
 
     private func scope(_ manifest: Manifest) -> String {
@@ -159,6 +176,11 @@ extension BackupCommand {
     @Argument(help: ArgumentHelp("The place.", valueName: "PLACE")) var place: String
     @Argument(help: ArgumentHelp("One backup; all if left out.", valueName: "NAME")) var backup: String?
     @Option(help: ArgumentHelp("The recovery kit.", valueName: "FILE")) var recovery: String?
+    @Option(
+      help: ArgumentHelp(
+        "Find root keys of before here, not where the kit says; for backups that are older than a change of it.",
+        valueName: "PLACE"))
+    var keysFrom: [String] = []
     @Option(help: ArgumentHelp("The data directory that was backed up.", valueName: "DIR")) var data: String?
     @Option(help: ArgumentHelp("The directory or database of its keys, unless it is DIR.keys.", valueName: "PLACE"))
     var keys: String?
@@ -173,7 +195,7 @@ extension BackupCommand {
       try await reading {
         let place = try existing(place)
         let trust = try Trust(
-          recovery: recovery, data: data,
+          recovery: recovery, keysFrom: keysFrom, data: data,
           keys: data.map { root.location(keys ?? ServerConfiguration.defaultKeysDirectory(for: $0)) }, key: key,
           chain: chain)
         var verification = BackupVerification(
@@ -203,7 +225,7 @@ extension BackupCommand {
             report.findings.map { ["backup": JSON($0.backup?.text), "reason": .string($0.reason)] }),
         ],
         text: """
-          \(report.backups.count) backups, \(report.bytes) bytes; \(depth)\(signer)\(unfinished)
+          \(report.backups.count) \(report.backups.count == 1 ? "backup" : "backups"), \(report.bytes) bytes; \(depth)\(signer)\(unfinished)
           \((findings + [report.isGood ? "good" : "NOT GOOD"]).joined(separator: "\n"))
           """)
     }
@@ -215,17 +237,19 @@ extension BackupCommand {
     var chain: [UInt8] = []
     var keyring: BackupKeyring?
 
-    init(recovery: String?, data: String?, keys: KeyLocation?, key: String?, chain: String?) throws {
+    init(
+      recovery: String?, keysFrom: [String] = [], data: String?, keys: KeyLocation?, key: String?, chain: String?
+    ) throws {
       if let data, let keys {
         pinned = try Trust.verifierKey(at: data + "/steward.vkey")
         self.chain = try DurableFile.read(data + "/steward.chain") ?? []
         keyring = try KeyStore(at: try keys.place, provider: try keys.provider(dataDirectory: data)).backupKeyring
       }
       if let recovery {
-        let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
+        let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask(ofKit: recovery))
         pinned = try? VerifierKey(parsing: kit.verifierKey)
         self.chain = KeyStore.installationChain(at: kit.keyStores)
-        keyring = BackupKeyring(root: kit.rootKey)
+        keyring = kit.backupKeyring(from: keysFrom.isEmpty ? nil : keysFrom)
       }
       if let key { pinned = try Trust.verifierKey(at: key) }
       guard let chain else { return }
@@ -238,13 +262,25 @@ extension BackupCommand {
     private static func verifierKey(at path: String) throws -> VerifierKey {
       guard let bytes = try? DurableFile.read(path),
         let key = try? VerifierKey(parsing: String(decoding: bytes, as: UTF8.self))
-      else { throw Problem(.unavailable, "There is no verifier key at \(path).") }
+      else { throw Problem(.unavailable, "There is no verifier key at \(path); name the file steward.vkey.") }
       return key
     }
   }
 }
 
 // MARK: - Restore
+
+extension BackupCommand {
+  /// `steward backup restore`, as recovery kits that were printed earlier say it. Not shown: the command is `steward restore`.
+  struct RestoreByEarlierName: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "restore", abstract: "The same as steward restore.", shouldDisplay: false)
+
+    @OptionGroup var restore: Restore
+
+    func run() async throws { try await restore.run() }
+  }
+}
 
 extension BackupCommand {
   struct Restore: AsyncParsableCommand {
@@ -336,7 +372,7 @@ extension BackupCommand {
       guard let recovery else {
         throw Problem.invalid("recovery", "Name the recovery kit with --recovery, or the key store with --keys.")
       }
-      let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
+      let kit = try RecoveryKit.open(file: recovery, passphrase: try Passphrase.ask(ofKit: recovery))
       let places = keysFrom.isEmpty ? nil : keysFrom
       guard let directory = location.directory, location.hasOrdinaryRoot else {
         try kit.makeKeyStore(at: location, from: places)

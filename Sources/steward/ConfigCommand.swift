@@ -16,10 +16,17 @@ struct ConfigCommand: AsyncParsableCommand {
         steward config check \(Settings.ordinaryFile)
         """)
 
-    @Argument(help: ArgumentHelp("The configuration file.", valueName: "FILE")) var file = Settings.ordinaryFile
+    @Argument(help: ArgumentHelp("The configuration file, if not \(Settings.ordinaryFile).", valueName: "FILE"))
+    var named: String?
+    @Option(help: ArgumentHelp("The same, as other commands name it.", valueName: "FILE")) var config: String?
     @OptionGroup var output: OutputOptions
 
+    func validate() throws {
+      if named != nil, config != nil { throw ValidationError("Name one configuration file only.") }
+    }
+
     func run() throws {
+      let file = named ?? config ?? Settings.ordinaryFile
       do {
         let settings = try Settings.load(file, withSecrets: true)
         output.print(

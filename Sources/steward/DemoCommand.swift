@@ -38,7 +38,8 @@ struct DemoCommand: AsyncParsableCommand {
 
   private static func show(_ people: [DemoPerson], _ origin: String) {
     let lines = people.map { person in
-      let role = person.role.rawValue.padded(to: 10)
+      // As the page of people says it: an approver is a second manager, for nobody approves what they did themselves.
+      let role = (person.role == .approver ? DemoPerson.Role.manager : person.role).rawValue.padded(to: 10)
       let address = "\(origin)/t/\(person.tenant)".padded(to: 34)
       return "  \(role) \(address) \(person.email.padded(to: 22)) \(person.password)"
     }

@@ -75,7 +75,9 @@ extension KeysCommand {
         }
         output.print(
           ["forgotten": .array(directory.keysReplica.map { .string($0) })],
-          text: "Forgotten. Destroy the files there, and make a new recovery kit.")
+          text:
+            "Forgotten. Destroy the files there, and make a new recovery kit. An erasure that waits for this place stays pending until it is back on the list."
+        )
       }
     }
   }
@@ -175,18 +177,22 @@ extension KeysCommand {
     func run() async throws {
       try await speaking {
         ProcessMemory.seal()
-        let kit = try RecoveryKit.open(file: file, passphrase: try Passphrase.ask("Passphrase of the recovery kit"))
-        let head = """
-          The kit opens.
+        let kit = try RecoveryKit.open(file: file, passphrase: try Passphrase.ask(ofKit: file))
+        let facts = """
             installation  \(kit.installationID)
             made          \(kit.made)
             verifier key  \(kit.verifierKey)
           """
+        let head = "The kit opens.\n\(facts)"
         let found: KeyStore.CopyReport
         do {
           found = try KeyStore.survey(kit.keyStores, installation: kit.installationID, rootKey: kit.rootKey)
         } catch let problem as Problem {
-          output.print(["opens": true, "whole": false], text: head)
+          // What it holds is of no use any more: it must not look like a good one.
+          let isOutdated = problem.code == .conflict
+          output.print(
+            ["opens": true, "whole": false, "outdated": .bool(isOutdated)],
+            text: isOutdated ? "The passphrase is right, and the kit is out of date.\n\(facts)" : head)
           throw Problem(.conflict, problem.message)
         }
         output.print(json(kit, found), text: head + "\n" + text(found))
@@ -197,8 +203,11 @@ extension KeysCommand {
       let lines =
         found.used.map { "  keys at       \($0)" } + found.unreachable.map { "  not there     \($0)" }
         + found.damaged.map { "  damaged       \($0)" }
-      return (lines + ["It brings back the keys of \(found.tenants) tenants (\(found.blocks) blocks)."]).joined(
-        separator: "\n")
+      return
+        (lines + [
+          "It brings back the keys of \(found.tenants) logs, Steward's own among them (\(found.blocks) blocks)."
+        ]).joined(
+          separator: "\n")
     }
 
     private func json(_ kit: RecoveryKit, _ found: KeyStore.CopyReport) -> JSON {

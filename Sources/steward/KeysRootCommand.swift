@@ -45,7 +45,7 @@ extension KeysCommand {
         ],
         text: """
           The root key is number \(report.number) now, kept by \(report.provider)\(place(of: to)); \(report.rewrapped) keys were sealed anew, \
-          on \(report.replicas) replicas too, and the old root key is gone.
+          on \(report.replicas) \(report.replicas == 1 ? "replica" : "replicas") too, and the old root key is gone.
 
           To do now
             1. Say it in the configuration of every server (root_key), or with --root-key, and restart them.

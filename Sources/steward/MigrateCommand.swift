@@ -72,6 +72,10 @@ struct MigrateCommand: AsyncParsableCommand {
   func run() async throws {
     ProcessMemory.seal()
     try await speaking {
+      guard Installation.exists(at: from) else {
+        throw Problem(
+          .unavailable, "There is no installation in \(from); name the data directory that is to be moved with --from.")
+      }
       do {
         let report = try await relocation().run(slugs: tenant)
         show(report)

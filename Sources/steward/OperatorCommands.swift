@@ -109,6 +109,7 @@ struct ProveCommand: AsyncParsableCommand {
 
   func run() async throws {
     try await speaking {
+      if !output.json { Terminal.say("Running every check on the running system; this takes a minute or two.") }
       let answer = try await directory.ask(["verb": "prove"])
       let results = answer["promises"]?.array ?? []
       let lines = results.map { result in

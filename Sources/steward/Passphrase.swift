@@ -12,6 +12,15 @@ enum Passphrase {
     return passphrase
   }
 
+  /// That of a recovery kit, asked for only where there is one.
+  static func ask(ofKit file: String) throws -> SecretBytes {
+    guard access(file, R_OK) == 0 else {
+      throw Problem(
+        .badRequest, "There is no recovery kit at \(file) that can be read: \(String(cString: strerror(errno))).")
+    }
+    return try ask("Passphrase of the recovery kit")
+  }
+
   /// A new one, asked twice and held to the rule.
   static func askNew(_ prompt: String) throws -> SecretBytes {
     if isatty(0) == 1 {

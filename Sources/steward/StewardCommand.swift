@@ -1,5 +1,6 @@
 import ArgumentParser
 import Custody
+import Glibc
 import Server
 
 /// The commands. Each has examples in its help; none takes a secret in a flag.
@@ -24,11 +25,23 @@ struct StewardCommand: AsyncParsableCommand {
       VersionCommand.self,
     ])
 
+  /// Ends the program where the first word is no command: the library would name the word and not the commands.
+  private static func sayUnknownCommand() {
+    let names = configuration.subcommands.map { $0._commandName }
+    guard let word = CommandLine.arguments.dropFirst().first, !word.hasPrefix("-"), word != "help",
+      !names.contains(word)
+    else { return }
+    let shown = word.prefix(40).filter { $0.isLetter || $0.isNumber || $0 == "-" }
+    Terminal.say("steward: There is no command “\(shown)”. There are: \(names.joined(separator: ", ")).")
+    Glibc.exit(ExitCode.validationFailure.rawValue)
+  }
+
   static func main() async {
     PassphraseAsking.set { isNew in
       isNew
         ? try Passphrase.askNew("New passphrase of the root key") : try Passphrase.ask("Passphrase of the root key")
     }
+    sayUnknownCommand()
     await main(nil)
   }
 }

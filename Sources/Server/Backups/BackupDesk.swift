@@ -8,16 +8,30 @@ import TransparencyLog
 struct BackupDesk: Sendable {
   let services: Services
   let settings: BackupSettings?
+  /// Where the keys are, for whoever restores; nil: nobody does.
+  var keys: KeyLocation?
 
   private var installation: OpenInstallation { services.ledger.installation }
 
   /// Tells the rest of the platform whom to ask.
   func bind() {
-    services.backups.bind(facts: { try await facts() }, specimen: { try await specimen(of: $0) })
+    services.backups.bind(
+      facts: { try await facts() }, specimen: { try await specimen(of: $0) },
+      drill: { try await drill(of: $0) })
   }
 
   /// A backup of everything, or of one tenant and the installation's own; then an entry on the installation's record.
-  func create(at path: String, tenant slug: String?, base: Bool, by actor: Actor) async throws -> JSON {
+  ///
+  /// At the configured place the schedule's time counts; one that is made elsewhere ends `days` after it was made.
+  func create(
+    at path: String, tenant slug: String?, base: Bool, keepDays days: Int? = nil, by actor: Actor
+  ) async throws -> JSON {
+    let isTended = path == settings?.place
+    if let days, isTended, days != settings?.retentionDays {
+      throw Problem.invalid(
+        "keep", "This place keeps its backups for \(settings?.retentionDays ?? 0) days; name another place with --to.")
+    }
+    let kept = isTended ? nil : days ?? BackupDesk.daysByHand
     let system = try await services.tenants.system()
     let place = try DirectoryPlace(
       path, apartFrom: [installation.directory, installation.keyStore.directory].compactMap(\.self))
@@ -29,18 +43,44 @@ struct BackupDesk: Sendable {
       guard let tenant = try await services.ledger.find(slug: slug) else {
         throw Problem(.notFound, "There is no tenant of this name; look at its sign-in address /t/NAME.")
       }
-      made = try await maker.create(scope: .tenant(tenant.id), only: [tenant.id, system])
+      made = try await maker.create(scope: .tenant(tenant.id), only: [tenant.id, system], keepDays: kept)
     } else {
-      made = try await maker.create(base: base)
+      made = try await maker.create(base: base, keepDays: kept)
     }
     _ = try await services.ledger.write(
       system, Act("backup.create", on: ObjectRef("backup", made.id), by: actor)
-    ) { try $0.insert(BackupRecord(made)) }
+    ) { try $0.insert(BackupRecord(made, at: isTended ? nil : path)) }
     return [
       "backup": .string(made.id.text), "number": .integer(made.number), "made": .string(made.made.description),
       "base": .bool(made.isBase), "tenants": .integer(Int64(made.tenants)), "bytes": .integer(made.bytes),
       "parts": .integer(Int64(made.parts)), "expired": .array(made.expired.map { .string($0.text) }),
+      "kept_until": JSON(made.keptUntil?.description),
     ]
+  }
+
+  /// Days for which a backup that was made by hand is kept unless its maker says otherwise.
+  static let daysByHand = 30
+
+  /// Removes what was made by hand and is over its end, wherever it lies; what was removed by somebody else is noted, too. A place that is not
+  /// there is looked at again the next day.
+  func endByHand() async throws {
+    let (system, now) = (try await services.tenants.system(), services.now)
+    let over = try await services.ledger.read(system) {
+      try $0.fetch(BackupRecord.self, "AND kept_until < \(now) AND removed_at IS NULL ORDER BY id")
+    }
+    for (place, records) in Dictionary(grouping: over, by: \.place) {
+      guard let directory = try place.map({ try DirectoryPlace($0) }), directory.exists,
+        let left = try? BackupEnd.remove(at: directory, of: installation, now: now)
+      else { continue }
+      for record in records where !left.contains(record.id) {
+        let act = Act("backup.remove", on: ObjectRef("backup", record.id), by: .system("backup"))
+        _ = try await services.ledger.write(system, act) { work in
+          guard var stored = try work.find(BackupRecord.self, record.id), stored.removedAt == nil else { return }
+          stored.removedAt = work.now
+          try work.update(stored)
+        }
+      }
+    }
   }
 
   /// Throws if the configured place is not there: it is never made by a schedule, since it may be a disk that is not mounted.
@@ -67,6 +107,12 @@ struct BackupDesk: Sendable {
     return BackupFacts(
       kept: kept, retentionDays: settings.retentionDays, objects: overview.objects,
       sealedObjects: overview.sealedObjects)
+  }
+
+  private func drill(of tenant: TenantID) async throws -> BackupDrill {
+    guard let keys else { throw Problem(.unavailable, "Backups are not restored in this process.") }
+    let policy = settings?.policy ?? BackupPolicy()
+    return try await BackupDrillDesk(services: services, tenant: tenant, policy: policy, keys: keys).drill()
   }
 
   /// A backup of a hidden tenant in a directory that no backup covers; one at a time, and what a killed one left goes first.

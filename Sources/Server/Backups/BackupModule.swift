@@ -35,9 +35,18 @@ struct BackupModule: Module {
     }
   }
 
+  private var byHand: JobKind {
+    JobKind(
+      "backup.end", summary: "Remove backups that were made by hand and are over their end.",
+      schedule: .daily(hour: 3, minute: 30), scope: .installation,
+      freeze: .exempt(reason: "A frozen tenant's data must not be kept in backups for longer than promised.")
+    ) { [settings] run in try await BackupDesk(services: run.services, settings: settings).endByHand() }
+  }
+
   private var jobs: [JobKind] {
-    guard let settings else { return [] }
+    guard let settings else { return [byHand] }
     return [
+      byHand,
       JobKind(
         "backup.nightly", summary: "Back up the whole installation, and remove backups that are over their time.",
         schedule: .daily(hour: settings.hour, minute: settings.minute), scope: .installation,
@@ -48,7 +57,7 @@ struct BackupModule: Module {
         let desk = BackupDesk(services: run.services, settings: settings)
         try desk.checkPlace()
         _ = try await desk.create(at: settings.place, tenant: nil, base: false, by: .system("backup"))
-      }
+      },
     ]
   }
 }

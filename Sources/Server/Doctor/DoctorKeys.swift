@@ -1,9 +1,24 @@
 import Custody
+import Foundation
 import Platform
 
 /// Keys, their replicas, and where they lie.
 extension Doctor {
-  func keys() -> [Diagnosis] { [rootKey(), kit(), apart()].compactMap(\.self) + replicas() }
+  func keys() -> [Diagnosis] { [rootKey(), kit(), kitNamesKey(), apart()].compactMap(\.self) + replicas() + labels() }
+
+  /// As what the records of erasures, which customers read, name the places of the keys.
+  private func labels() -> [Diagnosis] {
+    guard let text = try? String(contentsOfFile: settings.data + "/steward.vkey", encoding: .utf8),
+      let key = try? VerifierKey(parsing: text.trimmed), let store = try? settings.keyLocation.place
+    else { return [] }
+    let installation = String(key.name.drop { $0 != "/" }.dropFirst())
+    let replicas = (try? KeyReplicas.recorded(at: store).map(\.description)) ?? []
+    let places = [(store.description, true)] + replicas.map { ($0, false) }
+    return places.map { place, isLive in
+      let label = KeyPlaceLabel.text(place, isLive: isLive, installation: installation)
+      return Diagnosis("keys", .good, "Records of erasures call \(place) \(label).")
+    }
+  }
 
   private func rootKey() -> Diagnosis {
     do {
@@ -51,6 +66,19 @@ extension Doctor {
     return Diagnosis(
       "keys", .bad,
       "The root key was changed\(standing.made.map { " on \($0)" } ?? "") and no recovery kit was made since: the old one opens nothing; make one with steward keys recovery."
+    )
+  }
+
+  /// A kit from before the installation changed its key names the earlier one to whoever restores with it.
+  private func kitNamesKey() -> Diagnosis? {
+    guard let bytes = try? DurableFile.read(settings.data + "/steward.chain"),
+      let since = try? InstallationTrust.links(bytes).last?.since, let place = try? settings.keyLocation.place,
+      let standing = try? RootStanding.read(at: place), !standing.kitIsStale
+    else { return nil }
+    if let kit = standing.kit, kit.made >= since { return nil }
+    return Diagnosis(
+      "keys", .warning,
+      "The installation's key was changed on \(since) and no recovery kit was made since: the old one names the old key; make one with steward keys recovery."
     )
   }
 
