@@ -28,9 +28,10 @@ struct BenchPlace: Sendable {
   }
 
   /// A new installation with nothing on it but the table that is written; in a database that has one already the same with another key.
-  func ledger() throws -> Ledger {
+  func ledger(keyReplicas: Int = 0) throws -> Ledger {
     let installation = try Installation.create(
-      at: data, keys: KeyLocation(keys), database: settings([Entry.table]), now: SystemClock().now)
+      at: data, keys: KeyLocation(keys), replicas: (0..<keyReplicas).map { "\(keys).replica-\($0 + 1)" },
+      database: settings([Entry.table]), now: SystemClock().now)
     return try Ledger(installation: installation, tables: [Entry.table])
   }
 

@@ -7,6 +7,7 @@ let usage = """
                                                    without journal, tree and signature
          steward-bench ledger DIRECTORY SECONDS    the ledger alone with 512-byte entries, in process
          steward-bench growth DIRECTORY COUNT      what a write costs in logs of a thousand to COUNT entries; leaves the log there
+         steward-bench erasure DIRECTORY COUNT     erases one of COUNT subjects, and one of a thousand, with two replicas of the keys
          steward-bench verify DIRECTORY            how long the whole record of such a log takes to verify
          steward-bench postgres URL                what one connection to PostgreSQL does, without the ledger
          steward-bench tenants DIRECTORY COUNT     makes so many tenants with an owner each; tokens go to DIRECTORY.tokens
@@ -28,6 +29,7 @@ do {
   case "server": try await UnrecordedServer.serve(place, port: arguments.number())
   case "ledger": try await LedgerAlone.run(place, seconds: Double(arguments.number()))
   case "growth": try await Growth.run(place, beside: arguments.beside, count: arguments.number())
+  case "erasure": try await ErasureAlone.run(place, count: arguments.number())
   case "verify": try LedgerAlone.verify(place)
   case "postgres": try PostgresAlone.run(url: place.directory)
   case "tenants": try await ManyTenants.make(place, count: arguments.number())

@@ -4,6 +4,9 @@
 from bench import row
 from figures import reach
 
+#: Subjects of the tenant in which one is erased; with --long the second.
+SUBJECTS, SUBJECTS_LONG = {"SQLite": 100_000, "PostgreSQL": 20_000}, {"SQLite": 1_000_000, "PostgreSQL": 1_000_000}
+
 #: Entries of the log that grows; with --long the second.
 GROWN, GROWN_LONG = {"SQLite": 1_000_000, "PostgreSQL": 100_000}, {"SQLite": 10_000_000, "PostgreSQL": 1_000_000}
 
@@ -47,3 +50,28 @@ def growth(bench):
 @row("growth-long", long=True)
 def growth_long(bench):
     grow_and_verify(bench, GROWN_LONG[bench.engine.name])
+
+
+def erase_one(bench, subjects):
+    """Rows, earlier versions, and the key at the live store and two replicas; five times in one tenant, each time beside one of a thousand."""
+    calm = bench.quiet.check()
+    result = bench.tool("erasure", bench.place("erasure"), subjects, flags=bench.engine.place().tool)
+    calm &= bench.quiet.check()
+    name = f"one of {subjects:,} subjects erased, two replicas of the keys"
+    bench.add(f"{name}: work", result["work_s"], "s", calm, baseline=("one of 1,000", result["small_work_s"]), reach=reach("value", "<=", 1))
+    bench.add(f"{name}: until final everywhere", result["final_s"], "s", calm, reach=reach("value", "<=", 60))
+    bench.add(f"{name}: rows and earlier versions", [s * 1e3 for s in result["rows_s"]], "ms", calm,
+              baseline=("one of 1,000", [s * 1e3 for s in result["small_rows_s"]]))
+    bench.add(f"{name}: keys", [s * 1e3 for s in result["keys_s"]], "ms", calm)
+    if bench.engine.name == "SQLite":
+        bench.add(f"file of {subjects:,} subjects written anew", [result["file_anew_s"]], "s", calm, note=f"{result['file_bytes'] / 2**20:,.0f} MiB")
+
+
+@row("erasure")
+def erasure(bench):
+    erase_one(bench, SUBJECTS[bench.engine.name])
+
+
+@row("erasure-long", long=True)
+def erasure_long(bench):
+    erase_one(bench, SUBJECTS_LONG[bench.engine.name])
