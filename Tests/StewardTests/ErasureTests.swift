@@ -1,4 +1,5 @@
 import Certificate
+import Custody
 import Platform
 import Server
 import TestKit
@@ -40,6 +41,22 @@ struct Eraserhead {
     let erasure = try await finish(try await propose(type, id, suppress: suppress))
     #expect(erasure["state"]?.string == "final", "\(erasure.text)")
     return erasure
+  }
+
+  /// Confirmed and not yet carried any further.
+  func confirmed(_ id: String) async throws -> ErasureCarrier {
+    let key = try #require(ErasureID(id))
+    let olga = try #require(house.olga.id)
+    let act = Act("erasure.confirm", on: ObjectRef("erasure", key), by: .person(olga))
+    _ = try await house.app.ledger.write(house.acme.id, act) { work in
+      var erasure = try #require(try work.find(Erasure.self, key))
+      erasure.progress.confirmed.append(
+        Erasure.Progress.Confirmation(person: Erasure.Person(id: olga, name: "Olga"), at: work.now))
+      erasure.state = .started
+      try work.update(erasure)
+      try work.commit(Fact.confirmation(erasure), subject: try work.subject(of: Erasure.self, erasure.key))
+    }
+    return ErasureCarrier(services: house.app.services, home: house.acme.id)
   }
 
   func verdict(_ erasure: JSON) async throws -> Verdict {
@@ -120,6 +137,51 @@ struct ErasureTests {
     #expect(try await house.anna.get("/v1/cases/\(caseID)").status == 410)
   }
 
+  @Test("an erasure of which another left nothing destroys nothing and has no record")
+  func nothingLeft() async throws {
+    let house = try await House.open()
+    defer { house.leave() }
+    let (job, eraser) = (Job(house: house), Eraserhead(house: house))
+    let caseID = try await job.opened()
+    let vendor = try #require(try await house.anna.get("/v1/cases/\(caseID)").json()["vendor"]?["id"]?.string)
+    let whole = try await eraser.propose("vendor", vendor)
+    let part = try await eraser.propose("case", caseID)
+    #expect(try await eraser.finish(whole)["state"]?.string == "final")
+    let refused = try await house.olga.post("/v1/erasures/\(part)/confirm")
+    #expect(refused.status == 409 && refused.text.contains("Nothing of this is left"), "\(refused.text)")
+    // Confirmed just before the other took it all.
+    let carrier = try await eraser.confirmed(part)
+    #expect(try await carrier.carry(try #require(ErasureID(part))) == nil)
+    let after = try await house.olga.get("/v1/erasures/\(part)").json()
+    #expect(after["state"]?.string == "withdrawn", "\(after.text)")
+    #expect(try await house.olga.get("/v1/erasures/\(part)/record").status == 409)
+  }
+
+  @Test("an erasure that had destroyed its keys before the data came back says which epoch ended")
+  func cameBack() async throws {
+    let house = try await House.open()
+    defer { house.leave() }
+    let (job, eraser, services) = (Job(house: house), Eraserhead(house: house), house.app.services)
+    let vendor = try await job.vendor()
+    let id = try await eraser.propose("vendor", vendor)
+    let carrier = try await eraser.confirmed(id)
+    let act = Act("erasure.reapply", on: ObjectRef("erasure", "reapply"), by: .system("erasure"))
+    let subjects = try await house.app.ledger.write(house.acme.id, act) { work in
+      let finding = try services.erasers.find(ErasureTarget(.vendor, vendor), work)
+      let rows = try services.erasers.rows(under: Set(finding?.subjects ?? []), work)
+      return try work.erase(rows.live + rows.gone, as: id)
+    }.value
+    _ = try await house.app.ledger.destroyKeys(of: house.acme.id, subjects, erasure: id)
+    for _ in 0..<3 {
+      _ = try await carrier.carry(try #require(ErasureID(id)))
+      house.clock.advance(seconds: 31)
+    }
+    let erasure = try await house.olga.get("/v1/erasures/\(id)").json()
+    #expect(erasure["state"]?.string == "final", "\(erasure.text)")
+    let verdict = try await eraser.verdict(erasure)
+    #expect(verdict.outcome == .verified, "\(verdict.findings)")
+  }
+
   @Test("only an owner confirms, once, and only what was not withdrawn; others see no such thing")
   func rights() async throws {
     let house = try await House.open()
@@ -132,6 +194,11 @@ struct ErasureTests {
     #expect(try await house.mia.get("/v1/erasures").status == 404)
     #expect(try await house.gina.get("/v1/erasures/\(id)").status == 404)
     #expect(try await house.gina.post("/v1/erasures/\(id)/confirm").status == 404)
+    let end = try await eraser.propose("tenant", house.acme.id.text)
+    #expect(try await house.anna.get("/v1/erasures/\(end)").status == 200)
+    #expect(try await house.anna.post("/v1/erasures/\(end)/withdraw").status == 404)
+    #expect(try await house.anna.page("/erasures/\(end)").text.contains("/withdraw\"") == false)
+    #expect(try await house.olga.post("/v1/erasures/\(end)/withdraw").status == 200)
     #expect(try await house.gina.post("/v1/erasures", eraser.body("vendor", vendor)).status == 404)
     #expect(try await house.anna.post("/v1/erasures", eraser.body("tenant", house.acme.id.text)).status == 404)
     #expect(try await house.olga.post("/v1/erasures", eraser.body("tenant", house.globex.id.text)).status == 404)
@@ -266,7 +333,7 @@ struct ErasureTests {
     let id = try await Eraserhead(house: house).propose("tenant", house.acme.id.text)
     let once = try await house.olga.post("/v1/erasures/\(id)/confirm").json()
     #expect(once["state"]?.string == "proposed")
-    let twice = try await house.olga.post("/v1/erasures/\(id)/confirm").json()
+    let twice = try await house.olga.post("/v1/erasures/\(id)/confirm", ["confirmation": 2]).json()
     #expect(twice["state"]?.string == "started")
     let link = try #require(twice["record_link"]?.string)
     let system = try await house.app.tenants.system()
@@ -282,6 +349,35 @@ struct ErasureTests {
     #expect(try await house.stranger.get("/v1/erased/\(link.suffix(30))").status == 404)
     #expect(try await house.olga.get("/v1/vendors").status != 200)
     #expect(try await house.gina.get("/v1/vendors").status == 200)
+  }
+}
+
+@Suite("where the keys of an erasure were")
+struct KeyEndsTests {
+  private let noon = Instant(milliseconds: 1_800_000_000_000)
+
+  private func tried(_ places: [(String, Bool)]) -> KeyDestruction {
+    let copies = places.map { place, isEnded in
+      KeyCopy(
+        place: place, isLive: place == "/live", endedAt: isEnded ? noon : nil, obstacle: isEnded ? nil : "It is away.")
+    }
+    return KeyDestruction(epochBefore: 1, epochAfter: 2, copies: copies)
+  }
+
+  @Test("a replica that was named and then forgotten keeps the erasure from its end until it is back and has ended")
+  func forgotten() {
+    let one = KeyPlaceLabel.text("/one", isLive: false, installation: "i")
+    let live = KeyPlaceLabel.text("/live", isLive: true, installation: "i")
+    let first = KeyEnds(tried([("/one", false), ("/live", true)]), over: nil, installation: "i")
+    #expect(!first.isComplete)
+    let later = KeyEnds(tried([("/live", true)]), over: first, installation: "i")
+    #expect(!later.isComplete)
+    #expect(later.copies.first { $0.place == one }?.obstacle?.contains("taken off the list") == true)
+    let back = KeyEnds(tried([("/one", true), ("/live", true)]), over: later, installation: "i")
+    #expect(back.isComplete && back.copies.map(\.place) == [one, live])
+    // One that had ended may go.
+    let without = KeyEnds(tried([("/live", true)]), over: back, installation: "i")
+    #expect(without.isComplete && without.copies.map(\.endedAt) == [noon, noon])
   }
 }
 

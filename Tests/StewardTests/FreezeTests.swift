@@ -234,7 +234,7 @@ struct FreezeSabotageTests {
     var careless = house.app.services
     careless.jobs = try Jobs(kinds, clock: house.clock)
     let runner = JobRunner(services: careless, logger: house.app.logger)
-    jobs.open { try await runner.serve($0) }
+    jobs.open { try await runner.serve($0, only: $1) }
     environment.services.jobs = jobs
     let result = try await result(environment)
     #expect(result.outcome == .failing && result.reason.contains("were run"), "\(result)")

@@ -6,6 +6,7 @@ import TestDatabase
 import TestKit
 import Testing
 
+@testable import Operations
 @testable import Platform
 
 /// A way for mail that answers as it is told and keeps what it was given.
@@ -346,6 +347,11 @@ struct OutboxTests {
     #expect(try await outbox.send(id, of: hidden.id) == .held)
     #expect(try await outbox.tend(hidden.id) == 0)
     #expect(transport.count == 0)
+    // Nor does the operator's monitoring count it; states without a message are there as zero.
+    let figure = try #require(QueueFigures.all.first { $0.name == "steward_messages" })
+    let samples = try await figure.read(house.app.services)
+    #expect(samples.compactMap { $0.labels.first?.value } == MessageRecord.State.allCases.map(\.rawValue).sorted())
+    #expect(samples.first { $0.labels.first?.value == "held" }?.value == 0)
   }
 
   @Test("what is over, or has an address that no envelope takes, is not sent")

@@ -19,10 +19,9 @@ struct TrustSabotageTests {
     defer { bench.house.leave() }
     let results = try await Prover().prove(in: bench.environment)
     #expect(results.map(\.promise) == Prover.checks.map(\.id))
-    // Without a listener nothing can be said of some, without a place for backups of A22, with the root key in a file of F11 and A12; other suites
-    // have what they need.
-    // Nor can a database's own files be looked into.
-    let elsewhere = TransportCheck.ids + ["A22", "F11", "A12"] + (TestDatabase.isWanted ? ["F10", "A9", "A41"] : [])
+    // Without a listener nothing can be said of some, without a place for backups of A22 and A42, with the root key in a file of F11 and A12; other
+    // suites have what they need.
+    let elsewhere = TransportCheck.ids + ["A22", "A42", "F11", "A12"]
     for result in results where !elsewhere.contains(result.promise) {
       #expect(result.outcome == .proven, "\(result.promise): \(result.reason)")
       #expect(!result.evidence.isEmpty)
@@ -44,6 +43,31 @@ struct TrustSabotageTests {
       return try await send(call)
     }
     try await bench.isRed("F10", in: environment, saying: "found in the clear")
+  }
+
+  @Test(
+    "F10 and A9: content in the clear in any column of the database turns them red", .enabled(if: TestDatabase.isWanted)
+  )
+  func clearColumn() async throws {
+    for id in ["F10", "A9"] {
+      let bench = try await Bench()
+      defer { bench.house.leave() }
+      try await bench.isGreen(id)
+      var environment = bench.environment
+      let send = environment.send
+      environment.send = { call in
+        let text = String(decoding: call.body, as: UTF8.self)
+        if call.method == .patch {
+          try await bench.tamper(
+            ProbeTenants.firstSlug,
+            """
+            INSERT INTO log_facet (tenant, facet, value, tile) SELECT tenant, 'note', '\(text)', 0 FROM vendor LIMIT 1
+            """)
+        }
+        return try await send(call)
+      }
+      try await bench.isRed(id, in: environment, saying: "in the clear")
+    }
   }
 
   @Test("A10: keys that open what is another tenant's turn it red")
@@ -296,7 +320,9 @@ private final class Bench: Sendable {
 
   init() async throws {
     house = try await House.open()
-    environment = try house.app.trust.environment(house.app.services)
+    var environment = try house.app.trust.environment(house.app.services)
+    environment.wait = { [house] in house.clock.advance(seconds: $0) }
+    self.environment = environment
   }
 
   var data: String { house.app.ledger.installation.directory }

@@ -4,6 +4,7 @@ import sys
 import time
 import traceback
 
+import away
 from house import Demo, browser
 import sabotage
 import shots
@@ -17,6 +18,10 @@ SCENARIOS = {
     "every page that the owner is led to": lambda b, d: walk.everything_linked(b, d, "owner"),
     "every page that the auditor is led to": lambda b, d: walk.everything_linked(b, d, "auditor"),
     "every page that a stranger is led to": lambda b, d: walk.everything_linked(b, d, None),
+    "a vendor goes into the trash and comes back": lambda b, d: away.trash(b, d, javascript=True),
+    "a vendor goes into the trash and comes back without JavaScript": lambda b, d: away.trash(b, d, javascript=False),
+    "a vendor is erased in the browser, and its record comes": away.erasure,
+    "a person is erased from the list of people": away.person,
     "the keyboard reaches what the mouse does": walk.keyboard,
     "screenshots, light and dark, wide and phone": shots.take,
 }

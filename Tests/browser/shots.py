@@ -1,5 +1,6 @@
 """Screenshots of every main page, light and dark, wide and on a phone, for people to look at: .build/screenshots."""
 
+import away
 from house import PHONE, SCREENSHOTS, WIDE, Visitor
 
 
@@ -16,6 +17,7 @@ def take(running, demo):
         "jobs": "/jobs", "freeze": "/freeze", "mail": "/mail", "mailbox": "/mailbox", "subprocessors": "/subprocessors",
         "leave": "/subprocessors/leave", "erasures": "/erasures", "erasure-new": f"/erasures/new?type=vendor&id={vendor}",
     }
+    owned |= away.prepared(demo)
     public = {"sign-in": "/t/acme", "trust": "/trust", "providers": "/trust/subprocessors", "status": "/status"}
     for size, viewport in (("wide", WIDE), ("phone", PHONE)):
         for dark in (False, True):

@@ -1,5 +1,6 @@
-"""Plays every scenario against `steward demo` over real HTTP. `python3 Tests/e2e [--long] [--engine NAME] [WORDS]`; WORDS
-choose by sentence, --long kills more often and changes more bits, NAME is sqlite, postgresql or all.
+"""Plays every scenario against `steward demo` over real HTTP. `python3 Tests/e2e [--long] [--engine NAME] [--kills N] [--at-once N]
+[WORDS]`; WORDS choose by sentence, --long kills more often and changes more bits, NAME is sqlite, postgresql or all. --kills is how often servers
+are killed in all, so that a long loop can be run in parts, and --at-once how many installations at the same time.
 
 The last line is `N passed, M failed`."""
 
@@ -30,6 +31,7 @@ import backups  # noqa: F401
 import objects  # noqa: F401
 import migrate  # noqa: F401
 import erasures  # noqa: F401
+import vacuum  # noqa: F401
 
 
 def main() -> int:
@@ -37,7 +39,7 @@ def main() -> int:
         print(f"{steward.STEWARD} is not built: run `make` first")
         return 2
     arguments = iter(sys.argv[1:])
-    words = [a for a in arguments if not a.startswith("--") or a == "--engine" and next(arguments) is None]
+    words = [a for a in arguments if not a.startswith("--") or a in ("--engine", "--kills", "--at-once") and next(arguments) is None]
     return expect.play_all(words)
 
 

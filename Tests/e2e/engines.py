@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 import itertools
 import sys
+import threading
 from typing import Callable
 
-from steward import ROOT, Demo
+from steward import PATIENCE, ROOT, Demo
 
 sys.path.append(str(ROOT / "Tools" / "postgres"))
 
@@ -25,10 +26,17 @@ class Engine:
 # PostgreSQL: one throw-away server for all scenarios, a database for each installation.
 
 NUMBERS = itertools.count(1)
+#: Installations that begin at the same time share one.
+STARTING = threading.Lock()
+
+
+def postgres():
+    with STARTING:
+        return started_postgres()
 
 
 @cache
-def postgres():
+def started_postgres():
     from throwaway import ThrowAway
     server = ThrowAway().start()
     atexit.register(server.remove)
@@ -47,8 +55,13 @@ SQLITE = Engine("SQLite", 1, 0.7, lambda: [])
 POSTGRES = Engine("PostgreSQL", 2, 0.3, database)
 
 
+def option(name, otherwise):
+    """What follows `name` on the command line."""
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else otherwise
+
+
 def engines():
-    chosen = sys.argv[sys.argv.index("--engine") + 1] if "--engine" in sys.argv else "all"
+    chosen = option("--engine", "all")
     return [engine for engine in (SQLITE, POSTGRES) if chosen in ("all", engine.name.lower())]
 
 
@@ -73,4 +86,13 @@ class Fleet:
         """The first makes what is missing; then the others have something to serve."""
         for server in self.servers:
             if not server.runs():
-                server.start()
+                self.start_patiently(server)
+
+    def start_patiently(self, server, tries=5 if PATIENCE > 1 else 1):
+        """On a busy machine a database may be too slow for a start, which then says that it is to be tried again."""
+        try:
+            server.start()
+        except AssertionError as error:
+            if tries == 1 or "ry again later" not in str(error):
+                raise
+            self.start_patiently(server, tries - 1)

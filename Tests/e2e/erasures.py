@@ -131,6 +131,10 @@ def rerun(fleet, record, place, old):
                              "--keys", fleet.keys, "--from", place, "--bin", BINARIES, *more], capture_output=True, text=True)
     expect_equal(result.returncode, 0, result.stdout + result.stderr)
     expect(f"{6 if old else 5} of 6 steps were tried" in result.stdout, result.stdout)
+    expect(f"is gone from {fleet.keys}" in result.stdout and "not looked into" not in result.stdout, result.stdout)
+    absent = subprocess.run([sys.executable, RERUN, "--record", place / "no-such.json", "--key", fleet.data / "steward.vkey",
+                             "--data", fleet.data], capture_output=True, text=True)
+    expect(absent.returncode == 2 and "--record" in absent.stderr, absent.stderr)
 
 
 def serves_old(demo, fleet, old, vendor, other):

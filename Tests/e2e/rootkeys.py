@@ -17,6 +17,8 @@ from keyservices import Azure, Vault
 from steward import ROOT, STEWARD, Demo, audit_verify, free_port, run
 
 KILLS = 100 if "--long" in sys.argv else 4
+#: Of one installation: it keeps 16 earlier root keys.
+KILLS_OF_ONE = 10
 SOFTHSM = Path("/usr/lib/softhsm/libsofthsm2.so")
 
 
@@ -225,13 +227,21 @@ def change():
         # SoftHSM's own files do not survive a kill while it logs in: the token is not among those that are killed.
         first, second, token = Transit(home), Transit(home / "other"), Token(home)
         try:
-            changed(home, [first.form, second.form, str(home / "root.key"), str(home / "root.key")], token.form)
+            killed = 0
+            for start in range(0, KILLS, KILLS_OF_ONE):
+                part = home / str(start)
+                part.mkdir()
+                forms = [first.form, second.form, str(part / "root.key"), str(part / "root.key")]
+                killed += changed(part, forms, token.form.replace("object=root", f"object=root-{start}"), min(KILLS_OF_ONE, KILLS - start))
+            expect(killed > 0, "none was killed")
+            print(f"       {killed} of {KILLS} changes of the root key were killed before their end")
         finally:
             for keeper in (first, second, token):
                 keeper.close()
 
 
-def changed(home, forms, token):
+def changed(home, forms, token, kills):
+    """Answers how many changes were killed before they came to their end."""
     with Demo(home / "demo", options=["--keys-replica", home / "replica"]) as demo:
         kept = expect_status(demo.client("manager").post("/v1/vendors", {"name": "Kept"}), 201).json["id"]
         kit = home / "kit.txt"
@@ -247,7 +257,7 @@ def changed(home, forms, token):
         expect_status(demo.client("manager").post("/v1/vendors", {"name": "Meanwhile"}), 201)
         demo.stop()
         now, draw, killed = forms[0], random.Random(time.time_ns()), 0
-        for number in range(KILLS):
+        for number in range(kills):
             then = forms[(number + 1) % len(forms)]
             process = subprocess.Popen([str(p) for p in (STEWARD, "keys", "root", "--data", demo.data, "--root-key", now, "--to", then)],
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -259,14 +269,13 @@ def changed(home, forms, token):
                 finished = root(demo, now, "--to", then)
                 expect_equal(finished.returncode, 0, f"kill {number}: {finished.stderr}")
             now = then
-            unkilled = number == KILLS - 1 and root(demo, now, "--to", token)
+            unkilled = number == kills - 1 and root(demo, now, "--to", token)
             if unkilled:
                 expect_equal(unkilled.returncode, 0, unkilled.stderr)
                 now = token
             expect_equal(files(home / "replica"), files(demo.keys), f"kill {number}: the replica")
             verdict = audit_verify(demo.data, "--keys", home / "replica", "--root-key", now)
             expect_equal(verdict.returncode, 0, f"kill {number}: {verdict.stdout}{verdict.stderr}")
-        expect(killed > 0, "none was killed")
         expect(first.strip() not in "".join(p.read_text(errors="replace") for p in home.rglob("*") if p.is_file() and p.stat().st_size < 4096),
                "the first root key lies somewhere")
         # Another form than that of today is refused, the old kit says what to do, a backup of the first root key's time is restored.
@@ -282,6 +291,7 @@ def changed(home, forms, token):
         demo.options = ["--root-key", now]
         demo.start()
         expect_status(demo.client("manager").get(f"/v1/vendors/{kept}"), 200)
+    return killed
 
 
 def files(place):

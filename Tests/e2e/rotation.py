@@ -91,6 +91,8 @@ def rotated():
                 expect_equal(verify(file, key, given), code, f"{file.name} with {key.name} {'and' if given else 'without'} the chain")
                 expect_equal(verify_receipt(home, mark, key, given), code, f"receipt beside {file.name} with {key.name}")
         expect_equal(verify(after, old, home / "none.chain"), 2, "a chain that is not there")
+        for file, key in [(before, new), (after, old)]:
+            expect("give --chain steward.chain" in run(VERIFY, "--key", key, file).stdout, f"{file.name} does not name the chain")
         again = expect_status(demo.client("auditor").get("/v1/audit?limit=200"), 200).json["items"]
         expect({"key.rotate", "key.end", "key.certify"} <= {entry["action"] for entry in again}, "the trail does not tell of the change")
         expect_equal(create(demo, place)["number"], 2, "a backup behind the change")

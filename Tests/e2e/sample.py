@@ -7,7 +7,7 @@ from expect import expect, expect_equal, expect_status, scenario
 from steward import Demo
 
 #: What a demo can prove: it has no TLS, no place for backups, and with the rate of these scenarios no burst is refused.
-PROVEN = set("F10 F15 F23 F29 F30 F31 F53 F54 F55 F71 A9 A10 A14 A15 A20 A21 A36 A37 A41 A43 A44 A54 A57 A58".split())
+PROVEN = set("F10 F15 F23 F29 F30 F31 F53 F54 F55 F71 A9 A10 A14 A15 A20 A21 A36 A37 A41 A43 A44 A54 A56 A57 A58".split())
 DECLARED = set("F35 F64 F66 A50 A51 A52".split())
 NOT_APPLICABLE = set("A1 A28".split())
 

@@ -5,6 +5,7 @@ sample of places, with --times N at N times as many, with --long at each that di
 last line is `N passed, M failed`."""
 
 from concurrent.futures import ThreadPoolExecutor
+import itertools
 import sys
 import time
 import traceback
@@ -13,6 +14,8 @@ import house
 import cases
 
 WORKERS = 2
+#: So many cases take some minutes.
+SAY_EVERY = 50
 
 
 def main() -> int:
@@ -35,20 +38,24 @@ def main() -> int:
 
 
 def run(suite):
-    """A suite yields (name, case); a case raises if it fails."""
+    """A suite yields (name, case); a case raises if it fails. Says so at once, and now and then how far it is: a long run may be broken off."""
+    items, ended = list(suite()), itertools.count(1)
+
     def one(item):
         name, case = item
         try:
             case()
-            return None
+            return True
         except Exception:
-            return f"   {name}: " + " ".join(traceback.format_exc(limit=-1).split("\n")[1:])[-700:]
+            print(f"   {name}: " + " ".join(traceback.format_exc(limit=-1).split("\n")[1:])[-700:], flush=True)
+            return False
+        finally:
+            number = next(ended)
+            if number % SAY_EVERY == 0:
+                print(f"       {number} of {len(items)}", flush=True)
     with ThreadPoolExecutor(WORKERS) as pool:
-        said = list(pool.map(one, suite()))
-    failures = [text for text in said if text]
-    for text in failures[:40]:
-        print(text)
-    return len(said) - len(failures), len(failures)
+        went_well = list(pool.map(one, items))
+    return went_well.count(True), went_well.count(False)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from disk import Disk, operations
 from house import FAULTS, Home, OWNER, audit, missing_entries, ok, plain
 from pages import Browser
 from scenario import Story, contents, play
-from steward import Client, Demo
+from steward import Client, Demo, PATIENCE
 
 EVERY = "--every" in sys.argv
 LONG = EVERY or "--long" in sys.argv
@@ -647,7 +647,7 @@ def full():
 
 HOUR, YEAR = 3_600, 365 * 86_400
 #: As long as the runner sleeps at the most, and a bit.
-JOB_SECONDS = 40
+JOB_SECONDS = 40 * PATIENCE
 
 
 def clock_jumps():

@@ -17,13 +17,13 @@ import time
 sys.path.append(str(Path(__file__).resolve().parent.parent / "e2e"))
 
 from receipt import Receipt  # noqa: E402, F401
-from steward import Client, ROOT, STEWARD, free_port  # noqa: E402
+from steward import Client, PATIENCE, ROOT, STEWARD, free_port  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 SHIM = ROOT / ".build" / "faults" / "shim.so"
 EIO, ENOSPC, TORN, LOST = 1, 2, 3, 4
 FAULTS = {"eio": EIO, "enospc": ENOSPC, "torn": TORN, "lost": LOST}
-START_SECONDS = 60
+START_SECONDS, STOP_SECONDS, COMMAND_SECONDS = 60 * PATIENCE, 20 * PATIENCE, 120 * PATIENCE
 #: Names the tenant's own files, but not those of others.
 OWNER = "ida@acme.example"
 
@@ -104,7 +104,7 @@ class Life:
         return {**os.environ, "LD_PRELOAD": str(SHIM), "FAULTS_ROOTS": str(self.home.root),
                 "FAULTS_CONTROL": str(self.place / "control"), "FAULTS_LOG": str(self.log), "TMPDIR": str(self.place)}
 
-    def command(self, *words, timeout=120):
+    def command(self, *words, timeout=COMMAND_SECONDS):
         where = [] if "--data" in words else ["--data", self.home.data]
         result = subprocess.run([STEWARD, *map(str, words), *where], env=self.environment, capture_output=True, text=True,
                                 errors="replace", timeout=timeout)
@@ -149,10 +149,10 @@ class Life:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 self.kill()
-                raise AssertionError("steward serve did not stop within 20 s")
+                raise AssertionError(f"steward serve did not stop within {STOP_SECONDS} s")
         if self.process.returncode < 0:
             raise AssertionError(f"steward serve died of signal {-self.process.returncode}: {self.said()}")
 
@@ -167,7 +167,7 @@ class Life:
 
 def plain(*words):
     """A command without the shim."""
-    return subprocess.run([STEWARD, *map(str, words)], capture_output=True, text=True, errors="replace", timeout=120)
+    return subprocess.run([STEWARD, *map(str, words)], capture_output=True, text=True, errors="replace", timeout=COMMAND_SECONDS)
 
 
 def ok(result):
