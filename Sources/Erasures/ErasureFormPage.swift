@@ -32,9 +32,7 @@ struct ErasureFormPage: Page {
 
   init(_ request: Request, _ target: ErasureTarget, _ taken: Inventory, form: Form? = nil, problem: Problem? = nil) {
     let look = ErasureLook(request, target, .proposed)
-    let name =
-      target.kind == .tenant ? request.visitor?.tenantName ?? look.type : taken.title ?? "\(look.type) \(look.shortID)"
-    title = request.text("erasures_new_title", ["what": name])
+    title = request.text("erasures_new_title", ["what": look.name(target, taken, request)])
     inventory = InventoryView(request, taken)
     isHeld = taken.isHeld
     type = target.kind.rawValue

@@ -78,13 +78,19 @@ struct ErasurePage: Page {
   var section: String? { "/erasures" }
 
   init(
-    _ request: Request, _ erasure: Erasure, isSuppressed: Bool, problem: Problem? = nil, readmitFault: String? = nil
+    _ request: Request, _ erasure: Erasure, isSuppressed: Bool, taken: Inventory? = nil, problem: Problem? = nil,
+    readmitFault: String? = nil
   ) throws {
     self.readmitFault = readmitFault
     let principal = try request.principal
     path = "/erasures/\(erasure.id)"
     look = ErasureLook(request, erasure.target, erasure.state)
-    title = request.text("erasures_page_title", ["what": "\(look.type.lowercased()) \(look.shortID)"])
+    // While it is there still, whoever says yes is told its name.
+    if let taken {
+      title = request.text("erasures_new_title", ["what": look.name(erasure.target, taken, request)])
+    } else {
+      title = request.text("erasures_page_title", ["what": "\(look.type.lowercased()) \(look.shortID)"])
+    }
     object = erasure.target.object.description
     steps = Step.all(request, erasure)
     inventory = InventoryView(request, erasure.inventory, isGone: erasure.startedAt != nil)

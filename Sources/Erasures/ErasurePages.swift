@@ -67,7 +67,13 @@ enum ErasurePages {
     let desk = try ErasureDesk(request)
     let erasure = try await desk.find(request.id("id"))
     return try request.page(
-      try ErasurePage(request, erasure, isSuppressed: try await desk.isSuppressed(erasure.id)))
+      try ErasurePage(
+        request, erasure, isSuppressed: try await desk.isSuppressed(erasure.id), taken: await taken(erasure, desk)))
+  }
+
+  /// What would go now; nil where it was begun or withdrawn, or nothing is left.
+  private static func taken(_ erasure: Erasure, _ desk: ErasureDesk) async -> Inventory? {
+    erasure.state == .proposed ? try? await desk.inventory(erasure.target) : nil
   }
 
   @Sendable static func confirm(_ request: Request) async throws -> Response {
@@ -85,7 +91,9 @@ enum ErasurePages {
       return Response.seeOther(next).receipt(receipt).flash("erasures_begun")
     } catch let problem as Problem where [.invalid, .conflict, .tooManyRequests].contains(problem.code) {
       return try request.page(
-        try ErasurePage(request, erasure, isSuppressed: false, problem: problem), status: problem.code.status)
+        try ErasurePage(
+          request, erasure, isSuppressed: false, taken: await taken(erasure, desk), problem: problem),
+        status: problem.code.status)
     }
   }
 

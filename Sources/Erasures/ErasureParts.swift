@@ -22,6 +22,15 @@ struct ErasureLook: Equatable, Sendable {
       case .withdrawn: "off"
       }
   }
+
+  /// What it is called, of a vendor and a person the name alone.
+  func name(_ target: ErasureTarget, _ taken: Inventory, _ request: Request) -> String {
+    switch target.kind {
+    case .tenant: request.visitor?.tenantName ?? type
+    case .vendor, .person: taken.title ?? "\(type) \(shortID)"
+    default: "\(type) \(taken.title ?? shortID)"
+    }
+  }
 }
 
 /// What goes and what remains, as pages show it.
