@@ -1,3 +1,4 @@
+import Foundation
 import Kernel
 import Storage
 
@@ -17,6 +18,7 @@ final class KeyDatabase: KeyPlace {
 
   let address: KeyDatabaseAddress
   private let pool: PostgresPool
+  private let transactions = OpenTransactions()
 
   init(_ address: KeyDatabaseAddress) {
     self.address = address
@@ -47,7 +49,11 @@ final class KeyDatabase: KeyPlace {
 
   /// `none`: the answer of a database without a key store, which is a place that is empty. A connection that ended since it was last
   /// used says nothing about the database: it is asked once more.
+  ///
+  /// Whoever holds a lock asks through the connection that holds it: with another one, as many holders as there are connections would wait
+  /// for each other for ever.
   private func asking<T>(_ none: T, _ body: (KeyRows) throws -> T) throws -> T {
+    if let link = transactions.link { return try body(KeyRows(link: link)) }
     for isLast in [false, true] {
       var wasThere = false
       do {
@@ -108,7 +114,7 @@ final class KeyDatabase: KeyPlace {
       return try pool.runBlocking { link in
         do {
           try link.queue("BEGIN")
-          let value = try body(KeyRows(link: link))
+          let value = try transactions.whileOpen(link) { try body(KeyRows(link: link)) }
           try link.drain()
           _ = link.takeWarnings()
           _ = try link.query("COMMIT")
@@ -207,6 +213,29 @@ final class KeyDatabase: KeyPlace {
       FOR EACH STATEMENT EXECUTE FUNCTION steward_keys.keep_2();
     DROP FUNCTION IF EXISTS steward_keys.keep();
     """
+}
+
+/// The connection with the innermost transaction of each thread that has one. A body runs on one thread from its begin to its end.
+private final class OpenTransactions: @unchecked Sendable {
+  // Read and written with `lock` locked. A link is only ever given to the thread that borrowed it.
+  private var links: [pthread_t: PostgresLink] = [:]
+  private let lock = NSLock()
+
+  var link: PostgresLink? { lock.withLock { links[pthread_self()] } }
+
+  func whileOpen<T>(_ link: PostgresLink, _ body: () throws -> T) rethrows -> T {
+    let outer = replace(with: link)
+    defer { _ = replace(with: outer) }
+    return try body()
+  }
+
+  private func replace(with link: PostgresLink?) -> PostgresLink? {
+    lock.withLock {
+      let old = links[pthread_self()]
+      links[pthread_self()] = link
+      return old
+    }
+  }
 }
 
 /// The rows as one connection sees them, in its transaction if it has one.

@@ -28,6 +28,20 @@ struct KeyDatabaseTests {
     #expect(try keys.takeSlot().number == 16)
   }
 
+  @Test("more tenants at once than there are connections: whoever holds a lock asks through the connection it has")
+  func manyAtOnce() throws {
+    let home = try KeyHome(.database)
+    let store = try home.store()
+    let tenants = (2..<10).map { TenantID.make(at: Instant(milliseconds: $0)) }
+    let made = DispatchSemaphore(value: 0)
+    for tenant in tenants {
+      Thread.detachNewThread {
+        if (try? store.createTenant(tenant)) != nil { made.signal() }
+      }
+    }
+    for _ in tenants { #expect(made.wait(timeout: .now() + 20) == .success) }
+  }
+
   @Test("a replica that is away stops what needs a new key")
   func replicaAway() throws {
     let home = try KeyHome(.database, databases: 2)
