@@ -453,6 +453,11 @@ extension TenantKeys {
     return try turn(subjects, erasure, now, forced: false)
   }
 
+  /// The number of the current epoch, as the live store says now.
+  package var epoch: Int64 {
+    get throws { try Self.generation(tenant, places, root).compactMap(\.epoch).max() ?? 0 }
+  }
+
   /// Gives the tenant a new epoch key and ends the old one, without destroying any subject's key.
   package func turnEpoch(now: @autoclosure () -> Instant) throws -> KeyDestruction {
     try turn([], "", now, forced: true)

@@ -42,6 +42,15 @@ package struct ErasureDesk: Sendable {
     return (Array(all.prefix(limit)), all.count > limit ? all[limit - 1].key : nil)
   }
 
+  /// What people call things that are there; of the first hundred that were asked for.
+  func titles(of targets: [ErasureTarget]) async throws -> [ErasureTarget: String] {
+    let (erasers, asked) = (services.erasers, targets.prefix(100))
+    guard !asked.isEmpty else { return [:] }
+    return try await ledger.read(tenant) { reader in
+      try asked.reduce(into: [:]) { titles, target in titles[target] = try erasers.find(target, reader)?.title }
+    }
+  }
+
   package func find(_ id: ErasureID) async throws -> Erasure { try await located(id).erasure }
 
   private func located(_ id: ErasureID) async throws -> (home: TenantID, erasure: Erasure) {
@@ -78,6 +87,21 @@ package struct ErasureDesk: Sendable {
       throw Problem.invalid("suppress", "Only a vendor can be kept from coming back.")
     }
     let inventory = try await inventory(target)
+    let written = try await proposed(target, reason, suppress, inventory)
+    await tell("erasure.propose", of: target)
+    return written
+  }
+
+  /// The end of an organisation stands on the installation's record, which outlives it. Its own says so too, to its owners: an entry without
+  /// changes. Nothing depends on it, so that a freeze cannot stand in the way of what was done.
+  private func tell(_ action: StaticString, of target: ErasureTarget) async {
+    guard target.kind == .tenant else { return }
+    _ = try? await ledger.write(tenant, Act(action, on: target.object, by: actor)) { _ in }
+  }
+
+  private func proposed(
+    _ target: ErasureTarget, _ reason: String, _ suppress: Bool, _ inventory: Inventory
+  ) async throws -> Written<Erasure> {
     let id = ErasureID.make(at: ledger.clock.now)
     let person = person
     let act = Act("erasure.propose", on: ObjectRef("erasure", id), by: actor)
@@ -128,6 +152,8 @@ package struct ErasureDesk: Sendable {
       return erasure
     }
     guard written.value.state == .started, written.value.target.kind != .tenant else {
+      // The last one is told by `erasure.end`.
+      if written.value.state == .proposed { await tell("erasure.confirm", of: written.value.target) }
       return (written.value, written.receipt)
     }
     // What goes wrong here is tried again by the job, which says what it was.
@@ -138,13 +164,15 @@ package struct ErasureDesk: Sendable {
   package func withdraw(_ id: ErasureID) async throws -> Written<Erasure> {
     let (home, _) = try await located(id)
     let act = Act("erasure.withdraw", on: ObjectRef("erasure", id), by: actor)
-    return try await ledger.write(home, act) { work in
+    let written = try await ledger.write(home, act) { work in
       guard var erasure = try work.find(Erasure.self, id) else { throw Problem.notFound }
       guard erasure.state == .proposed else { throw ErasureDesk.refusal(erasure.state) }
       erasure.state = .withdrawn
       try work.update(erasure)
       return erasure
     }
+    await tell("erasure.withdraw", of: written.value.target)
+    return written
   }
 
   /// Of an organisation its own record says it (`Ledger.beginEnd`).

@@ -1,9 +1,7 @@
 import Platform
 
 extension Permission {
-  package static let erasuresRead = Permission("erasures.read")
   package static let erasuresConfirm = Permission("erasures.confirm")
-  package static let holdsManage = Permission("holds.manage")
 }
 
 /// Erasing what somebody wants gone, for good and provably: the inventory before, two steps, keys that end everywhere, and a record that

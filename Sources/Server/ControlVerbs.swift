@@ -38,6 +38,7 @@ package struct ControlVerbs: Sendable {
     case "prove": try await prove()
     case "backup.create": try await createBackup(request)
     case "key.rotate.log": try await rotateLogKeys(request)
+    case "key.rotate.epoch": try await rotateEpochs(request)
     case "key.rotate.installation": try await rotateInstallationKey()
     case let verb? where verb.hasPrefix("subprocessor."): try await subprocessor(verb, request)
     default: throw Problem(.badRequest, "The running server does not know this command; use the same version for both.")

@@ -94,3 +94,10 @@ def prepared(demo):
     pages["person-erasure"] = f"/erasures/new?type=person&id={person_id}"
     pages["trash"], pages["people"] = "/trash", "/people"
     return pages
+
+
+def held(demo, manager):
+    """A case whose vendor is under legal hold."""
+    case = next(case for case in manager.items("/v1/cases") if case["state"] == "open")
+    demo.client("owner").post("/v1/holds", {"object": {"type": "vendor", "id": case["vendor"]["id"]}, "reason": "Dispute about the last invoice."})
+    return case

@@ -18,6 +18,9 @@ def take(running, demo):
         "leave": "/subprocessors/leave", "erasures": "/erasures", "erasure-new": f"/erasures/new?type=vendor&id={vendor}",
     }
     owned |= away.prepared(demo)
+    held = away.held(demo, manager)
+    owned |= {"hold-place": f"/erasures?hold=vendor&id={vendor}#holds", "vendor-free": f"/vendors/{vendor}"}
+    pages |= {"vendor-held": f"/vendors/{held['vendor']['id']}", "case-held": f"/cases/{held['id']}"}
     public = {"sign-in": "/t/acme", "trust": "/trust", "providers": "/trust/subprocessors", "status": "/status"}
     for size, viewport in (("wide", WIDE), ("phone", PHONE)):
         for dark in (False, True):

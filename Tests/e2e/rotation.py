@@ -53,10 +53,14 @@ def tenants(data):
         return {row[0] for row in control.execute("SELECT id FROM tenant")}
 
 
-def seeds(keys):
-    """Names of the files of log keys in a key store, by tenant; of one that was erased there are none."""
+def keys_named(kind, keys):
+    """Names of the files of such keys in a key store, by tenant; of one that was erased there are none."""
     there = [d for d in (Path(keys) / "tenants").iterdir() if not (d / "gone").exists()]
-    return {d.name: sorted(p.name for p in d.glob("log*.key")) for d in there}
+    return {d.name: sorted(p.name for p in d.glob(f"{kind}*.key")) for d in there}
+
+
+def seeds(keys):
+    return keys_named("log", keys)
 
 
 @scenario("signing keys changed while writers go on: old and new certificates, receipts and backups verify as the format says, old seeds are gone")
@@ -211,6 +215,9 @@ def killed_one(engine, verb, kills, seen):
         receipts.append(expect_receipt(fleet.servers[0].client("manager").post("/v1/vendors", {"name": "At the end"})).receipt)
         if verb == "key.rotate.log":
             expect(all(len(names) == 1 for names in seeds(fleet.keys).values()), f"ended seeds are there: {seeds(fleet.keys)}")
+        if verb == "key.rotate.epoch":
+            left = keys_named("epoch", fleet.keys)
+            expect(all(len(names) == 1 for names in left.values()), f"ended keys are there: {left}")
         for header in draw.sample(receipts, min(20, len(receipts))) + receipts[-1:]:
             given = chain if chain.exists() else None
             expect_equal(verify_receipt(fleet.data.parent, header, first, given), 0, "a receipt that was given out")
@@ -226,7 +233,7 @@ def state(fleet, verb):
         if made > named:
             return "made, not named"
         return "named" if written.count(b"steward/installation-key/v1\n") == named else "named, not written"
-    counts = Counter(len(names) for names in seeds(fleet.keys).values())
+    counts = Counter(len(names) for names in keys_named("epoch" if verb == "key.rotate.epoch" else "log", fleet.keys).values())
     return "between" if counts[2] else "before or behind"
 
 
@@ -234,6 +241,12 @@ def state(fleet, verb):
 def log_keys_killed():
     for engine in engines():
         killed_while_changing(engine, "key.rotate.log")
+
+
+@scenario(f"killed {KILLS} times while every tenant gets a new epoch key: everything opens and verifies, and the next start finishes it")
+def epochs_killed():
+    for engine in engines():
+        killed_while_changing(engine, "key.rotate.epoch")
 
 
 @scenario(f"killed {KILLS} times while the installation gets a new key: everything verifies from the first key on, and the next start finishes it")

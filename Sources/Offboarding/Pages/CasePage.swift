@@ -9,6 +9,7 @@ struct CasePage: Page {
     <div class="page-head"><div><p class="overline">{{t.offboarding_case_of}}</p><h1>{{vendor}}</h1><p class="lead"><span class="badge {{tone}}">{{state}}</span> {{t.offboarding_contract_ended}} <time datetime="{{terminated}}">{{terminated}}</time></p></div></div>
     {{#fault}}<div class="notice bad" role="alert"><h2>{{title}}</h2><p>{{message}}</p>{{#hasErrors}}<ul class="errors">{{#errors}}<li>{{.}}</li>{{/errors}}</ul>{{/hasErrors}}</div>{{/fault}}
     {{#notice}}\(TrashNotice.template){{/notice}}
+    {{#hold}}\(HoldNotice.template){{/hold}}
     {{#withdrawal}}<div class="notice wait"><h2>{{t.offboarding_withdrawn_title}}</h2><p>{{withdrawal}}</p></div>{{/withdrawal}}
     <div class="split case"><div class="case-side"><section class="card"><h2>{{t.offboarding_certificate}}</h2>
     <p class="meter"><progress max="{{total}}" value="{{done}}" aria-label="{{progress}}"></progress> <span>{{progress}}</span></p>
@@ -41,6 +42,7 @@ struct CasePage: Page {
     <p class="toolbar"><button type="submit">{{completeLabel}}</button></p></form></details>{{/complete}}
     {{#assign}}<details class="more"><summary>{{t.offboarding_assign}}</summary><form method="post" action="{{path}}/assign" class="inline"><input type="hidden" name="csrf" value="{{csrf}}"><div class="field"><label for="person-{{id}}">{{t.offboarding_assign_person}}</label><select id="person-{{id}}" name="person">{{#people}}<option value="{{value}}"{{#isSelected}} selected{{/isSelected}}>{{label}}</option>{{/people}}</select></div><button class="quiet" type="submit">{{t.offboarding_assign_do}}</button></form></details>{{/assign}}</div>{{/hasActions}}
     </div></li>{{/steps}}</ol></div></div>
+    {{#hold}}{{#path}}<p><a href="{{path}}">{{t.offboarding_hold_place}}</a></p>{{/path}}{{/hold}}
     {{#canWithdraw}}<details class="more"><summary>{{t.offboarding_withdraw}}</summary><form method="post" action="{{path}}/withdraw" class="card stack"><input type="hidden" name="csrf" value="{{csrf}}"><p>{{t.offboarding_withdraw_lead}}</p><div class="field"><label for="withdraw-note">{{t.offboarding_withdraw_note}}</label><textarea id="withdraw-note" name="note" rows="2" maxlength="4000"></textarea></div><p class="toolbar"><button class="danger" type="submit">{{t.offboarding_withdraw_do}}</button></p></form></details>{{/canWithdraw}}
     {{#trashLead}}<details class="more"><summary>{{t.offboarding_trash_of_case}}</summary><form method="post" action="{{path}}/trash" class="card stack"><input type="hidden" name="csrf" value="{{csrf}}"><p>{{trashLead}}</p><p class="toolbar"><button class="danger" type="submit">{{t.offboarding_trash_do}}</button></p></form></details>{{/trashLead}}
     """)
@@ -67,6 +69,7 @@ struct CasePage: Page {
   let nextStep: NextStep?
   let steps: [StepCard]
   let canWithdraw: Bool
+  let hold: HoldNotice
   let notice: TrashNotice?
   /// Nil for who cannot put it there.
   let trashLead: String?
@@ -98,7 +101,12 @@ struct CasePage: Page {
     let isSelected: Bool
   }
 
-  init(_ request: Request, _ file: CaseFile, people: [PersonCard], problem: Problem? = nil) throws {
+  init(
+    _ request: Request, _ file: CaseFile, people: [PersonCard], hold: HoldNotice, problem: Problem? = nil
+  )
+    throws
+  {
+    self.hold = hold
     let principal = try request.principal
     let row = CaseRow(request, file)
     title = row.vendor

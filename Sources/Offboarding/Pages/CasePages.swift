@@ -98,8 +98,9 @@ struct CasePages: Sendable {
     _ request: Request, _ desks: Desks, _ file: CaseFile, problem: Problem? = nil
   ) async throws -> Response {
     let people = try await request.services.people.people(in: request.principal.tenant)
+    let hold = try await HoldNotice(request, about: [ObjectRef("case", file.id), ObjectRef("vendor", file.vendor)])
     return try request.page(
-      try CasePage(request, file, people: people, problem: problem), status: problem?.code.status ?? 200)
+      try CasePage(request, file, people: people, hold: hold, problem: problem), status: problem?.code.status ?? 200)
   }
 
   /// Runs a verb and goes back to the case; a refusal that can be acted on is shown on its page.

@@ -70,6 +70,10 @@ enum OffboardingTexts {
     "offboarding_due_tomorrow": "due {day}, tomorrow",
     "offboarding_edit": "Edit",
     "offboarding_erase": "Erase",
+    "offboarding_hold_place": "Place a legal hold",
+    "offboarding_held": "Under legal hold",
+    "offboarding_held_lead": "It cannot be erased or put into the trash until an owner lifts the hold.",
+    "offboarding_held_see": "See the holds",
     "offboarding_erased_cases": "Erased",
     "offboarding_erased_cases_lead":
       "Their content is gone for good. The entries on the record stay, and certificates that were downloaded keep verifying.",

@@ -6,8 +6,9 @@ struct VendorDetailPage: Page {
     "offboarding-vendor",
     """
     <div class="page-head"><div><h1>{{title}}</h1><p class="lead"><span class="badge {{tone}}">{{relationship}}</span>{{#endedOn}} {{t.offboarding_ended_on_day}} <time datetime="{{endedOn}}">{{endedOn}}</time>{{/endedOn}}</p></div>
-    <div class="toolbar">{{#canOpen}}<a class="button" href="/cases/new?vendor={{id}}">{{t.offboarding_offboard}}</a>{{/canOpen}} {{#canWrite}}<a class="button quiet" href="/vendors/{{id}}/edit">{{t.offboarding_edit}}</a>{{/canWrite}} {{#canErase}}<a class="button danger" href="/erasures/new?type=vendor&amp;id={{id}}">{{t.offboarding_erase}}</a>{{/canErase}}</div></div>
+    <div class="toolbar">{{#canOpen}}<a class="button" href="/cases/new?vendor={{id}}">{{t.offboarding_offboard}}</a>{{/canOpen}} {{#canWrite}}<a class="button quiet" href="/vendors/{{id}}/edit">{{t.offboarding_edit}}</a>{{/canWrite}} {{#hold}}{{#path}}<a class="button quiet" href="{{path}}">{{t.offboarding_hold_place}}</a> {{/path}}{{/hold}}{{#canErase}}<a class="button danger" href="/erasures/new?type=vendor&amp;id={{id}}">{{t.offboarding_erase}}</a>{{/canErase}}</div></div>
     {{#notice}}\(TrashNotice.template){{/notice}}
+    {{#hold}}\(HoldNotice.template){{/hold}}
     <div class="split"><section class="card"><h2>{{t.offboarding_vendor_known}}</h2><dl class="facts">
     <dt>{{t.offboarding_vendor_registry_id}}</dt><dd>{{registryID}}</dd>
     <dt>{{t.offboarding_vendor_retention}}</dt><dd>{{retention}}</dd>
@@ -41,15 +42,17 @@ struct VendorDetailPage: Page {
   let canOpen: Bool
   let canWrite: Bool
   let canErase: Bool
+  let hold: HoldNotice
   let notice: TrashNotice?
   let trash: TrashForm?
   let crumbs: [Crumb]
   var section: String? { "/vendors" }
 
-  init(_ request: Request, _ vendor: VendorRecord, cases: [CaseFile]) throws {
+  init(_ request: Request, _ vendor: VendorRecord, cases: [CaseFile], hold: HoldNotice) throws {
     let (principal, look) = (try request.principal, VendorLook(request, vendor.details))
     title = look.name
     id = vendor.id.text
+    self.hold = hold
     relationship = look.relationship
     tone = look.tone
     endedOn = vendor.details.endedOn?.description

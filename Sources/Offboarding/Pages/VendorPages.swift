@@ -41,7 +41,8 @@ struct VendorPages: Sendable {
     filter.vendor = vendor.id
     filter.isTrashed = vendor.trashed != nil
     let cases = try await desks.cases(request).list(filter, before: nil, limit: OffboardingPages.pageSize).items
-    return try request.page(try VendorDetailPage(request, vendor, cases: cases))
+    let hold = try await HoldNotice(request, about: [ObjectRef("vendor", vendor.id)])
+    return try request.page(try VendorDetailPage(request, vendor, cases: cases, hold: hold))
   }
 
   private func showNew(_ request: Request) async throws -> Response { try request.page(VendorFormPage(request, nil)) }

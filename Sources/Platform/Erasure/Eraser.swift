@@ -6,6 +6,8 @@ import Storage
 extension Permission {
   /// Stands here because other modules' pages lead to where something is erased.
   package static let erasuresPropose = Permission("erasures.propose")
+  package static let erasuresRead = Permission("erasures.read")
+  package static let holdsManage = Permission("holds.manage")
 }
 
 /// What somebody wants erased.
