@@ -18,7 +18,8 @@ struct CasePage: Page {
     {{#issue}}{{#isReady}}<p>{{t.offboarding_certificate_ready}}</p><form method="post" action="{{path}}/certificate"><input type="hidden" name="csrf" value="{{csrf}}"><button type="submit">{{t.offboarding_issue}}</button></form>{{/isReady}}
     {{^isReady}}<p>{{gapLead}}</p><details class="more"><summary>{{t.offboarding_gaps}}</summary><ul class="small">{{#gaps}}<li>{{.}}</li>{{/gaps}}</ul></details>{{/isReady}}{{/issue}}</section>
     <section class="card"><h2>{{t.offboarding_case_facts}}</h2><dl class="facts stacked"><dt>{{t.offboarding_case_vendor}}</dt><dd>{{#vendorPath}}<a href="{{vendorPath}}">{{vendor}}</a>{{/vendorPath}}{{^vendorPath}}{{vendor}}{{/vendorPath}}</dd>
-    <dt>{{t.offboarding_case_template}}</dt><dd>{{templateName}}</dd><dt>{{t.offboarding_vendor_retention}}</dt><dd>{{retention}}</dd><dt>{{t.offboarding_case_opened_by}}</dt><dd>{{opened}}</dd>{{#closed}}<dt>{{t.offboarding_case_closed_by}}</dt><dd>{{closed}}</dd>{{/closed}}</dl></section></div>
+    <dt>{{t.offboarding_case_template}}</dt><dd>{{templateName}}</dd><dt>{{t.offboarding_vendor_retention}}</dt><dd>{{retention}}</dd><dt>{{t.offboarding_case_opened_by}}</dt><dd>{{opened}}</dd>{{#closed}}<dt>{{t.offboarding_case_closed_by}}</dt><dd>{{closed}}</dd>{{/closed}}</dl>
+    <details class="more"><summary>{{t.offboarding_grades}}</summary><dl class="facts stacked">{{#grades}}<dt>{{grade}}</dt><dd>{{meaning}}</dd>{{/grades}}</dl></details></section></div>
     <div><h2 class="vh">{{t.offboarding_steps}}</h2>
     <ol class="steps">{{#steps}}<li class="step {{stateClass}}" id="step-{{id}}"><div class="step-head"><h3>{{title}}</h3> <span class="badge {{tone}}">{{state}}</span> <time class="{{dueTone}}" datetime="{{due}}">{{dueText}}</time></div>
     <div class="step-body">
@@ -61,6 +62,8 @@ struct CasePage: Page {
   let retention: String
   let opened: String
   let closed: String?
+  /// What E0 to E5 mean.
+  let grades: [GradeLine]
   let hasCertificate: Bool
   let fault: Fault?
   let withdrawal: String?
@@ -75,6 +78,11 @@ struct CasePage: Page {
   let trashLead: String?
   let crumbs: [Crumb]
   var section: String? { "/cases" }
+
+  struct GradeLine: Equatable, Sendable {
+    let grade: String
+    let meaning: String
+  }
 
   struct Fault: Equatable, Sendable {
     let title: String
@@ -120,6 +128,7 @@ struct CasePage: Page {
     retention = VendorLook.retention(request, file.declaredRetentionDays)
     opened = request.text("offboarding_by_when", ["name": file.openedBy.name, "when": file.openedAt.forPeople])
     closed = file.closing.map { request.text("offboarding_by_when", ["name": $0.by.name, "when": $0.at.forPeople]) }
+    grades = Grade.allCases.map { GradeLine(grade: GradeName.text(request, $0), meaning: $0.meaning) }
     hasCertificate = file.certificate != nil && principal.has(.casesRead)
     fault = problem.map { problem in
       Fault(

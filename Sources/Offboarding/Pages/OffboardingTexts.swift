@@ -87,6 +87,7 @@ enum OffboardingTexts {
     "offboarding_gap_lead": "The certificate can be issued once the {count} open steps are complete.",
     "offboarding_gap_lead_one": "The certificate can be issued once the last step is complete.",
     "offboarding_gaps": "What is missing",
+    "offboarding_grades": "What the grades mean",
     "offboarding_grade_e0": "assertion",
     "offboarding_grade_e1": "attestation",
     "offboarding_grade_e2": "artefact",
