@@ -324,7 +324,7 @@ struct KeyRows: KeyFiles {
       "SELECT set_config('steward_keys.ending', ?, true)", [.text(files.map(\.path).joined(separator: " "))])
     for file in files {
       let random = SecretBytes.random(count: 64).withBytes { Array($0) }
-      if !file.isBlock {
+      if file.isOverwritten {
         try link.queue(
           "UPDATE steward_keys.key_file SET data = ? WHERE path = ?", [.bytes(random), .text(file.path)])
       }

@@ -146,12 +146,11 @@ struct KeyDirectory: KeyPlace {
 
   func end(_ files: [KeyFile], of tenant: TenantID) throws {
     for file in files {
-      // Of a block without its epoch key nothing can be had; there are many.
-      if file.isBlock {
+      if file.isOverwritten {
+        try DurableFile.destroy(path(of: file), before: disk.before)
+      } else {
         try disk.before(path(of: file))
         try DurableFile.remove(path(of: file))
-      } else {
-        try DurableFile.destroy(path(of: file), before: disk.before)
       }
     }
     for directory in Set(files.map { $0.isBlock ? "blocks/" : "" }) {

@@ -54,6 +54,15 @@ enum KeyFile: Hashable, Sendable {
     }
   }
 
+  /// Whether it is overwritten before it is removed. Of a block without its epoch key nothing can be had, and there are many. Tombstones hold no key,
+  /// and are read without a lock: one that was overwritten and not removed would keep everybody from the tenant.
+  var isOverwritten: Bool {
+    switch self {
+    case .block, .erased: false
+    default: true
+    }
+  }
+
   var isBlock: Bool { if case .block = self { true } else { false } }
 
   /// The number of an epoch's key.

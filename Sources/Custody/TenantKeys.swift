@@ -115,11 +115,14 @@ package final class TenantKeys: Sendable {
     self.root = root
     self.lease = lease
     let lookedAt = lease?.now() ?? .now
-    let generation = try Self.generation(tenant, places, root)
-    let newest = generation.compactMap(\.epoch).max() ?? 1
-    let epoch = try places.openKey(
-      .epoch(tenant, newest), root, context: SealingContext.epoch(tenant: tenant, epoch: newest))
-    indexKey = try places.openKey(.index(tenant), root, context: SealingContext.indexKey(tenant: tenant))
+    let (generation, newest, epoch) = try Self.newestEpoch(tenant, places, root)
+    do {
+      indexKey = try places.openKey(.index(tenant), root, context: SealingContext.indexKey(tenant: tenant))
+    } catch {
+      // The tenant may have ended meanwhile.
+      _ = try Self.generation(tenant, places, root)
+      throw error
+    }
     // What an earlier process reserved and did not use is wasted: a restored database could otherwise use a slot twice.
     slots = Mutex(remainder?.slots ?? Slots())
     let mark = try KeyPlaces.writtenMark(of: tenant, in: places.live) ?? 0
@@ -411,6 +414,22 @@ extension TenantKeys {
     return files
   }
 
+  /// The files, and the key of the newest epoch there. It may end between the two, in another process: then there is a newer one.
+  private static func newestEpoch(
+    _ tenant: TenantID, _ places: KeyPlaces, _ root: SecretBytes, reading: Int = 1
+  ) throws -> (files: Set<KeyFile>, number: Int64, key: SecretBytes) {
+    let files = try generation(tenant, places, root)
+    let number = files.compactMap(\.epoch).max() ?? 1
+    do {
+      let context = SealingContext.epoch(tenant: tenant, epoch: number)
+      return (files, number, try places.openKey(.epoch(tenant, number), root, context: context))
+    } catch {
+      let now = try generation(tenant, places, root)
+      guard reading < readings, now.contains(where: { ($0.epoch ?? 0) > number }) else { throw error }
+      return try newestEpoch(tenant, places, root, reading: reading + 1)
+    }
+  }
+
   /// How often the files may change while they are read.
   private static let readings = 8
 
@@ -418,13 +437,13 @@ extension TenantKeys {
     var stones: [SubjectRef: Tombstone] = [:]
     for file in files {
       guard case .erased(_, let id) = file else { continue }
-      let bytes = try places.read(file)
-      if bytes == nil, reading < Self.readings {
-        // Another process put small files together: what this one said another says now.
+      let found = try places.read(file).flatMap { TombstoneFile.open($0, tenant: tenant, id: id, root: root) }
+      if found == nil, reading < Self.readings {
+        // Another process put small files together, and what this one said another says now; or it ended the tenant.
         let now = try Self.generation(tenant, places, root)
         if !now.contains(file) { return try tombstones(now, reading: reading + 1) }
       }
-      guard let bytes, let found = TombstoneFile.open(bytes, tenant: tenant, id: id, root: root) else {
+      guard let found else {
         throw Problem(
           .unavailable, "A record of destroyed keys is damaged; bring the key store back from a replica.",
           detail: file.path)

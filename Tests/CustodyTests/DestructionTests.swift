@@ -356,7 +356,7 @@ private final class Clock: Sendable {
 }
 
 /// Lets so many steps through and fails from then on, as for a process that is no more.
-private final class Steps: Sendable {
+final class Steps: Sendable {
   private let left: Mutex<Int>
   init(failingAt step: Int) { left = Mutex(step) }
   var wasNotReached: Bool { left.withLock { $0 >= 0 } }

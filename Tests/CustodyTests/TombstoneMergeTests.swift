@@ -1,6 +1,7 @@
 @testable import Custody
 import Foundation
 import Kernel
+import Synchronization
 import Testing
 
 @Suite("Records of destroyed keys that are put together")
@@ -39,6 +40,51 @@ struct TombstoneMergeTests {
     let victims = (0..<Self.count).map { SubjectRef(Int64($0)) }
     try home.expect(used, without: victims, try home.store().openTenant(home.tenant))
     try home.expectUsable(used, without: victims, from: home.home + "/one")
+  }
+
+  @Test("whoever opens the tenant while its epochs are turned can do so every time", arguments: KeyHome.Kind.all)
+  func opening(_ kind: KeyHome.Kind) throws {
+    let home = try KeyHome(kind)
+    _ = try home.use(2)
+    let (turner, reader) = (try home.store(), try home.store())
+    let keys = try turner.openTenant(home.tenant)
+    let isOver = Mutex(false)
+    let ended = DispatchSemaphore(value: 0)
+    Thread.detachNewThread {
+      for _ in 0..<60 { #expect(throws: Never.self) { try keys.turnEpoch(now: Instant(milliseconds: 1)) } }
+      isOver.withLock { $0 = true }
+      ended.signal()
+    }
+    var count = 0
+    while !isOver.withLock(\.self) {
+      #expect(throws: Never.self) { try reader.openTenant(home.tenant).key(of: SubjectRef(0)) }
+      count += 1
+    }
+    ended.wait()
+    #expect(count > 20)
+  }
+
+  @Test(
+    "whatever step putting them together is broken off at, nobody is kept from the tenant", arguments: KeyHome.Kind.all)
+  func brokenOff(_ kind: KeyHome.Kind) throws {
+    var reached = 0
+    for step in stride(from: 0, to: kind == .directory ? 200 : 20, by: kind == .directory ? 31 : 13) {
+      let home = try KeyHome(kind)
+      let used = try home.use(80)
+      try destroyed(home, TombstoneFile.mostSmall)
+      let fault = Steps(failingAt: step)
+      let keys = try home.store(fault.disk).openTenant(home.tenant)
+      let last = SubjectRef(Int64(TombstoneFile.mostSmall))
+      _ = try? keys.destroy([last], erasure: "last", now: Instant(milliseconds: 1))
+      let now = try home.store().openTenant(home.tenant)
+      #expect(try now.tombstones().count >= TombstoneFile.mostSmall, "step \(step)")
+      #expect(try now.destroy([last], erasure: "last", now: Instant(milliseconds: 1)).isComplete)
+      let victims = (0...TombstoneFile.mostSmall).map { SubjectRef(Int64($0)) }
+      try home.expect(used, without: victims, try home.store().openTenant(home.tenant))
+      if fault.wasNotReached { break }
+      reached = step
+    }
+    #expect(kind != .directory || reached > 60)
   }
 
   @Test("a replica that was put back to before loses nothing and brings nothing back")
