@@ -42,6 +42,8 @@ package struct BackupSummary: Sendable {
   package let keptUntil: Instant?
   /// Backups that were removed because their time was over.
   package let expired: [BackupID]
+  /// What became of the keys of those whose time was over, here or at a place that lost them.
+  package let ends: [TermEnd]
 }
 
 /// Makes one backup of an installation at a place, beside whatever runs on it: reading only, from one snapshot for each tenant.
@@ -51,13 +53,17 @@ package struct BackupMaker: Sendable {
   private let place: any BackupPlace
   private let policy: BackupPolicy
   private let clock: any StewardClock
+  private let series: TermKeyName.Series
 
-  /// `files`: where the ledger keeps its files.
+  private var keys: TermKeys { installation.keyStore.termKeys(series) }
+
+  /// `files`: where the ledger keeps its files. `series`: from which the backup takes its key.
   package init(
     _ installation: OpenInstallation, files: any SealedFileStore, to place: any BackupPlace,
     policy: BackupPolicy = BackupPolicy(),
-    clock: any StewardClock
+    clock: any StewardClock, series: TermKeyName.Series = .backups
   ) {
+    self.series = series
     self.installation = installation
     self.files = files
     self.place = place
@@ -111,6 +117,8 @@ package struct BackupMaker: Sendable {
   /// What an increment continues.
   private struct Parent {
     let entry: Shelf.Entry
+    /// The keys of the chain.
+    let terms: [TermKeyName]
     let known: [TenantID: TenantSnapshot.Known]
   }
 
@@ -134,7 +142,7 @@ package struct BackupMaker: Sendable {
         known[tenant.id] = state
       }
     }
-    return Parent(entry: last, known: known)
+    return Parent(entry: last, terms: chain.compactMap(\.manifest.term), known: known)
   }
 
   // MARK: Writing
@@ -148,10 +156,13 @@ package struct BackupMaker: Sendable {
     let keptUntil = days.map { days in
       max(made.adding(seconds: days * 86_400), shelf.entries.compactMap(\.manifest.keptUntil).max() ?? made)
     }
+    // Before anything of it is written: it has to be at every place of the keys.
+    let term = try keys.take(
+      for: id.text, until: keptUntil, above: shelf.lastTerm(series), prolonging: parent?.terms ?? [], now: made)
     let secret = SecretBytes.random()
     let installationID = installation.id.text
     let wrapped = try installation.keyStore.backupKeyring.wrap(
-      secret, installation: installationID, backup: id.text)
+      secret, installation: installationID, backup: id.text, term: term)
     let key = BackupKey(
       secret: secret, installation: installationID, backup: id, keyID: BackupKey.keyID(of: wrapped))
     let line = SealingLine(place: place, key: key, halt: halt)
@@ -164,14 +175,14 @@ package struct BackupMaker: Sendable {
           installation: installationID, verifier: installation.verifier, backup: id, made: made,
           number: (shelf.entries.last?.manifest.number ?? 0) + 1, scope: scope,
           previous: shelf.entries.last?.signed.link, parent: parent?.entry.signed.link, wrappedKey: wrapped,
-          indexDigest: Digest(sha256: index.bytes), indexSize: index.bytes.count,
+          indexDigest: Digest(sha256: index.bytes), indexSize: index.bytes.count, term: term.name,
           keptUntil: keptUntil), by: installation)
       try place.put(ObjectName(id, .manifest), PlaceObject(manifest))
-      let expired = try Expiry(policy).run(place, now: made)
+      let (expired, ends) = try Expiry(policy, keys).run(place, isTended: days == nil, now: made)
       return BackupSummary(
         id: id, number: manifest.manifest.number, made: made, isBase: parent == nil, isWhole: scope == .all,
         tenants: contents.tenants.count, bytes: index.totalBytes, parts: index.partCount, manifest: manifest.digest,
-        previous: manifest.manifest.previous?.digest, keptUntil: keptUntil, expired: expired)
+        previous: manifest.manifest.previous?.digest, keptUntil: keptUntil, expired: expired, ends: ends)
     } catch {
       _ = try? line.finish()
       throw error
@@ -226,55 +237,4 @@ final class Halt: Sendable {
 
   func call() { isCalled.store(true, ordering: .relaxed) }
   func check() throws { if isCalled.load(ordering: .relaxed) { throw CancellationError() } }
-}
-
-/// Removes chains whose base is over its time, and with them the backups of single tenants that were made before their last member. The newest
-/// chain of the whole installation is never removed, however old it is: an old backup is better than none.
-struct Expiry {
-  private let policy: BackupPolicy
-
-  init(_ policy: BackupPolicy) { self.policy = policy }
-
-  func run(_ place: any BackupPlace, now: Instant) throws -> [BackupID] {
-    let shelf = try Shelf(place)
-    let oldest = now.adding(seconds: -policy.retentionDays * 86_400)
-    let chains = shelf.chains.filter { $0[0].manifest.scope == .all }
-    let over = chains.dropLast().prefix { chain in
-      if let end = Expiry.end(of: chain) { return end < now }
-      return chain[0].manifest.made < oldest
-    }
-    guard let last = over.flatMap({ $0 }).map(\.manifest.number).max() else { return [] }
-    return try Expiry.remove(shelf.entries.filter { $0.manifest.number <= last }, from: place)
-  }
-
-  /// The newest first, so that nothing is ever left whose parent is gone.
-  fileprivate static func remove(_ entries: [Shelf.Entry], from place: any BackupPlace) throws -> [BackupID] {
-    for entry in entries.reversed() {
-      let items = [.manifest, .index] + entry.sizes.keys.filter { $0 != .manifest && $0 != .index }
-      try place.delete(items.map { ObjectName(entry.id, $0) })
-    }
-    return entries.reversed().map(\.id)
-  }
-
-  /// When the last of a chain has an end of its own, that is the chain's.
-  fileprivate static func end(of chain: [Shelf.Entry]) -> Instant? { chain.last?.manifest.keptUntil }
-}
-
-/// The end of backups that were made by hand, at places that no schedule tends.
-package enum BackupEnd {
-  /// Removes what is over its end there, the newest chain too; answers what is still there with an end. Throws if the place is not there or
-  /// holds the backups of somebody else.
-  package static func remove(
-    at place: any BackupPlace, of installation: OpenInstallation, now: Instant
-  ) throws -> Set<BackupID> {
-    let lock = try place.lock()
-    defer { withExtendedLifetime(lock) {} }
-    let shelf = try Shelf(place)
-    guard shelf.entries.allSatisfy({ installation.trust.accepts($0.manifest.verifier, at: $0.manifest.made) }) else {
-      throw Problem(.conflict, "This place holds the backups of another installation.")
-    }
-    let over = shelf.entries.prefix { entry in entry.manifest.keptUntil.map { $0 < now } ?? false }
-    let gone = Set(try Expiry.remove(Array(over), from: place))
-    return Set(shelf.entries.map(\.id)).subtracting(gone)
-  }
 }

@@ -63,7 +63,10 @@ package struct BackupRecord: Record {
       Column("kept_until", .integer, .operational, purpose: "its end, if no schedule tends its place"),
       Column("removed_at", .integer, .operational, purpose: "when it was seen to be gone after that"),
     ],
-    sealed: [Column("place", .text, .content, purpose: "where it lies, if no schedule tends that")],
+    sealed: [
+      Column("place", .text, .content, purpose: "where it lies, if no schedule tends that"),
+      Column("ends", .text, .content, purpose: "when its key was gone at each place of the keys"),
+    ],
     retention: "as long as the installation",
     upgrades: [Table.Upgrade(to: 2, [.addColumn("kept_until"), .addColumn("removed_at")])])
 
@@ -78,6 +81,8 @@ package struct BackupRecord: Record {
   package let keptUntil: Instant?
   package let place: String?
   package var removedAt: Instant?
+  /// Of each place of the keys, by its label, when the key of the backup was gone there; nil: not yet. Empty until its time is over.
+  package var keyEnds: [String: Instant?] = [:]
 
   package var key: String { id.text }
   package var plain: [String: Value] {
@@ -89,7 +94,12 @@ package struct BackupRecord: Record {
       "manifest": manifest.value, "previous": previous.value,
     ]
   }
-  package var content: [String: CBOR] { place.map { ["place": .text($0)] } ?? [:] }
+  package var content: [String: CBOR] {
+    var content: [String: CBOR] = [:]
+    if let place { content["place"] = .text(place) }
+    if !keyEnds.isEmpty { content["ends"] = .map(keyEnds.mapValues { $0.map { .text("\($0)") } ?? .null }) }
+    return content
+  }
 
   package init(_ summary: BackupSummary, at place: String? = nil) {
     keptUntil = summary.keptUntil
@@ -119,5 +129,6 @@ package struct BackupRecord: Record {
     keptUntil = row.optionalInstant("kept_until")
     removedAt = row.optionalInstant("removed_at")
     place = row.content["place"]?.text
+    keyEnds = (row.content["ends"]?.map ?? [:]).mapValues { $0.text.flatMap { Instant($0) } }
   }
 }

@@ -92,6 +92,9 @@ package struct BackupVerification {
         } catch let damage as Damage {
           isWhole = false
           find(damage.reason, entry.id)
+        } catch let ended as TermEnded {
+          isWhole = false
+          find(ended.problem.message, entry.id)
         }
         if entry.id == only { break }
       }

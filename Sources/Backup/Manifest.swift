@@ -1,3 +1,4 @@
+import Custody
 import Kernel
 import Ledger
 import TransparencyLog
@@ -26,6 +27,8 @@ package struct Manifest: Sendable, Equatable {
   package let wrappedKey: [UInt8]
   let indexDigest: Digest
   let indexSize: Int
+  /// The key of the key store with which it ends; nil: one of before there were such keys, which the root key alone opens.
+  package var term: TermKeyName?
   /// From when on it is to be removed; nil: the schedule of its place says so.
   package var keptUntil: Instant?
 
@@ -49,7 +52,7 @@ package struct Manifest: Sendable, Equatable {
       previous \(line(previous))
       parent \(line(parent))
       key \(keyID) \(Base64.encode(wrappedKey))
-      index \(indexDigest.hex) \(indexSize)\(keptUntil.map { "\nuntil \($0)" } ?? "")
+      index \(indexDigest.hex) \(indexSize)\(term.map { "\nterm \($0)" } ?? "")\(keptUntil.map { "\nuntil \($0)" } ?? "")
 
       """
   }
@@ -61,8 +64,9 @@ extension Manifest {
     let lines = text.utf8.split(separator: 0x0a, omittingEmptySubsequences: false)
       .map { $0.split(separator: 0x20, omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) } }
     let names = ["installation", "verifier", "backup", "made", "number", "scope", "previous", "parent", "key", "index"]
-    let isKept = lines.count == 13 && lines[11].count == 2 && lines[11][0] == "until"
-    guard isKept || lines.count == 12, zip(lines[1...], names).allSatisfy({ $0.first == $1 && $0.count > 1 }),
+    let more = lines.count > 12 ? lines[11..<(lines.count - 1)] : []
+    let (term, kept) = (more.first { $0.first == "term" }, more.first { $0.first == "until" })
+    guard lines.count >= 12, more.count <= 2, more.allSatisfy({ $0.count == 2 }), zip(lines[1...], names).allSatisfy({ $0.first == $1 && $0.count > 1 }),
       let verifier = try? VerifierKey(parsing: lines[2][1]), let backup = BackupID(lines[3][1]),
       let made = Instant(lines[4][1]), let number = Int64(lines[5][1]), (1...Manifest.largestNumber).contains(number),
       let scope = Manifest.scope(lines[6]), let previous = Manifest.link(lines[7]),
@@ -73,7 +77,7 @@ extension Manifest {
     self.init(
       installation: lines[1][1], verifier: verifier, backup: backup, made: made, number: number, scope: scope,
       previous: previous.link, parent: parent.link, wrappedKey: key, indexDigest: indexDigest, indexSize: indexSize,
-      keptUntil: isKept ? Instant(lines[11][1]) : nil)
+      term: term.flatMap { TermKeyName($0[1]) }, keptUntil: kept.flatMap { Instant($0[1]) })
     guard self.text.utf8.elementsEqual(text.utf8), verifier.name == "steward/\(installation)" else {
       throw Damage("its manifest cannot be read")
     }

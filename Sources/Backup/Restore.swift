@@ -79,7 +79,8 @@ package struct Restore: Sendable {
     var members: [Member] = []
     for entry in chain {
       let source = try PartSource(place, entry)
-      let key = try source.key(keyring)
+      let key: BackupKey
+      do { key = try source.key(keyring) } catch let ended as TermEnded { throw ended.problem }
       members.append(Member(source: source, key: key, contents: try source.contents(key: key)))
     }
     guard let last = members.last?.contents else { throw Damage("there is nothing in it") }

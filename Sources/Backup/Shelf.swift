@@ -67,6 +67,11 @@ struct Shelf: Sendable {
     return try place.get(item.name, limit: PlaceLimit.manifest)
   }
 
+  /// The highest number of this series that a backup here names; 0 without one.
+  func lastTerm(_ series: TermKeyName.Series) -> Int64 {
+    entries.compactMap(\.manifest.term).filter { $0.series == series }.map(\.number).max() ?? 0
+  }
+
   func entry(_ id: BackupID) -> Entry? { entries.first { $0.id == id } }
 
   /// From the base to `last`. Throws `Damage` if a member is missing or is not the one that was meant.
@@ -129,13 +134,18 @@ struct PartSource: Sendable {
     return bytes
   }
 
+  /// Throws `TermEnded` if the time of the backup is over, and `Problem` where its key is not at hand.
   func key(_ keyring: BackupKeyring) throws -> BackupKey {
     let manifest = entry.manifest
     do {
       let secret = try keyring.unwrap(
-        manifest.wrappedKey, installation: manifest.installation, backup: manifest.backup.text)
+        manifest.wrappedKey, installation: manifest.installation, backup: manifest.backup.text, term: manifest.term)
       return BackupKey(
         secret: secret, installation: manifest.installation, backup: manifest.backup, keyID: manifest.keyID)
+    } catch let ended as TermEnded {
+      throw ended
+    } catch let problem as Problem {
+      throw problem
     } catch {
       throw Problem(
         .forbidden,

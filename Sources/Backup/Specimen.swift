@@ -29,7 +29,31 @@ package struct PlaceOverview: Sendable {
   }
 }
 
+/// Backups that checks make, and end at once.
+package enum BackupTrials {
+  /// What a check that was killed left ends after so long.
+  private static let longestSeconds = 2 * 86_400
+
+  /// Ends the keys of the trials at a place, before it goes; with them what nobody has ended for too long.
+  package static func end(at place: any BackupPlace, of installation: OpenInstallation, now: Instant) throws {
+    let keys = installation.keyStore.termKeys(.trials)
+    let names = try Shelf(place).entries.compactMap(\.manifest.term)
+    let left = try keys.held().filter { $0.taken < now.adding(seconds: -longestSeconds) }
+    try keys.told(try keys.end(names + left.map(\.name), now: now))
+  }
+}
+
 extension BackupVerification {
+  /// Whether one backup of a place opens as a whole with these keys, and holds what was signed.
+  package static func opens(
+    _ backup: BackupID, at place: any BackupPlace, pinned: String, chain: [UInt8] = [], keyring: BackupKeyring
+  ) throws -> Bool {
+    var verification = BackupVerification(
+      place, pinned: try VerifierKey(parsing: pinned), chain: chain, keyring: keyring)
+    let report = try verification.run(only: backup)
+    return report.rows > 0 && !report.findings.contains { $0.backup == backup }
+  }
+
   /// Whether a place is good with a key. False too if the key opens nothing.
   package static func isGood(
     _ place: any BackupPlace, pinned: String, chain: [UInt8] = [], keyring: BackupKeyring

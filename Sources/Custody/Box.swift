@@ -146,6 +146,12 @@ package enum SealingContext {
   static func indexKey(tenant: TenantID) -> [UInt8] {
     CBOR.array(["steward/index-key/v1", .text(tenant.text)]).encoded
   }
+  static func terms(_ series: TermKeyName.Series) -> [UInt8] {
+    CBOR.array(["steward/backup-terms/v1", .text(series.rawValue)]).encoded
+  }
+  static func term(_ name: TermKeyName) -> [UInt8] {
+    CBOR.array(["steward/backup-term/v1", .text(name.series.rawValue), .integer(name.number)]).encoded
+  }
   static func installationKey(id: String, number: Int64) -> [UInt8] {
     CBOR.array(["steward/installation-key/v1", .text(id)] + (number == 1 ? [] : [.integer(number)])).encoded
   }

@@ -41,6 +41,8 @@ final class KeyDatabase: KeyPlace {
 
   func heads(of tenant: TenantID) throws -> [KeyFile] { try asking([]) { try $0.heads(of: tenant) } }
 
+  func terms() throws -> [KeyFile] { try asking([]) { try $0.terms() } }
+
   func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] {
     try asking([:]) { try $0.epochs(ofBlocksOf: tenant) }
   }
@@ -84,7 +86,9 @@ final class KeyDatabase: KeyPlace {
 
   func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws { try transaction { try $0.replace(blocks) } }
 
-  func end(_ files: [KeyFile], of tenant: TenantID) throws { try transaction { try $0.end(files, of: tenant) } }
+  func put(_ bytes: [UInt8], as book: KeyFile) throws { try transaction { try $0.put(bytes, as: book) } }
+
+  func end(_ files: [KeyFile]) throws { try transaction { try $0.end(files) } }
 
   /// What was updated and deleted lies in the file until its room is used again.
   func sweep() {
@@ -100,9 +104,9 @@ final class KeyDatabase: KeyPlace {
     try transaction { rows in
       switch lock {
       case .store: _ = try rows.link.query("SELECT pg_advisory_xact_lock(?)", [.integer(Self.storeLock)])
-      case .tenant(let tenant):
+      case .tenant, .terms:
         _ = try rows.link.query("SELECT pg_advisory_xact_lock_shared(?)", [.integer(Self.storeLock)])
-        _ = try rows.link.query("SELECT pg_advisory_xact_lock(?)", [.integer(KeyLock.number(of: tenant))])
+        _ = try rows.link.query("SELECT pg_advisory_xact_lock(?)", [.integer(lock.number)])
       }
       return try body(rows)
     }
@@ -273,6 +277,13 @@ struct KeyRows: KeyFiles {
         bounds.map { Value.text($0) }))
   }
 
+  func terms() throws -> [KeyFile] {
+    try TermKeyName.Series.allCases.flatMap { series in
+      let bounds = ["\(series.rawValue)/", "\(series.rawValue)0"].map { Value.text($0) }
+      return files(try link.query("SELECT path FROM steward_keys.key_file WHERE path > ? AND path < ?", bounds))
+    }
+  }
+
   func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] {
     let found = try link.query(
       "SELECT path, substring(data for \(KeyBlock.headSize)) FROM steward_keys.key_file WHERE path > ? AND path < ?",
@@ -317,11 +328,24 @@ struct KeyRows: KeyFiles {
     try link.drain()
   }
 
-  /// Past the guard, which is told which ones.
-  func end(_ files: [KeyFile], of tenant: TenantID) throws {
-    guard !files.isEmpty else { return }
+  func put(_ bytes: [UInt8], as book: KeyFile) throws {
+    try allow(ending: [book])
+    try link.queue(
+      """
+      INSERT INTO steward_keys.key_file (path, data) VALUES (?, ?) ON CONFLICT (path) DO UPDATE SET data = excluded.data
+      """, [.text(book.path), .bytes(bytes)])
+    try allow(ending: [])
+  }
+
+  private func allow(ending files: [KeyFile]) throws {
     _ = try link.query(
       "SELECT set_config('steward_keys.ending', ?, true)", [.text(files.map(\.path).joined(separator: " "))])
+  }
+
+  /// Past the guard, which is told which ones.
+  func end(_ files: [KeyFile]) throws {
+    guard !files.isEmpty else { return }
+    try allow(ending: files)
     for file in files {
       let random = SecretBytes.random(count: 64).withBytes { Array($0) }
       if file.isOverwritten {
@@ -330,7 +354,7 @@ struct KeyRows: KeyFiles {
       }
       try link.queue("DELETE FROM steward_keys.key_file WHERE path = ?", [.text(file.path)])
     }
-    _ = try link.query("SELECT set_config('steward_keys.ending', '', true)")
+    try allow(ending: [])
   }
 
   func setReplicaList(_ bytes: [UInt8]) throws {

@@ -87,6 +87,7 @@ struct KeyDirectory: KeyPlace {
     for name in try DurableFile.names(in: path) {
       if let file = KeyFile(path: name), file.tenant == nil { files.append(file) }
     }
+    files += try terms()
     return files.sorted { $0.order < $1.order }
   }
 
@@ -100,6 +101,12 @@ struct KeyDirectory: KeyPlace {
   func heads(of tenant: TenantID) throws -> [KeyFile] {
     let place = "tenants/\(tenant)"
     return try DurableFile.names(in: "\(path)/\(place)").compactMap { KeyFile(path: "\(place)/\($0)") }
+  }
+
+  func terms() throws -> [KeyFile] {
+    try TermKeyName.Series.allCases.flatMap { series in
+      try DurableFile.names(in: "\(path)/\(series.rawValue)").compactMap { KeyFile(path: "\(series.rawValue)/\($0)") }
+    }
   }
 
   func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] {
@@ -144,7 +151,14 @@ struct KeyDirectory: KeyPlace {
     try DurableFile.replaceAll(blocks.map { ($0.bytes, path(of: $0.file)) }, before: disk.before)
   }
 
-  func end(_ files: [KeyFile], of tenant: TenantID) throws {
+  func put(_ bytes: [UInt8], as book: KeyFile) throws {
+    let there = try read(book)
+    if there == bytes { return }
+    if there == nil { try makeRoom(for: book) }
+    try disk.write(bytes, path(of: book), true)
+  }
+
+  func end(_ files: [KeyFile]) throws {
     for file in files {
       if file.isOverwritten {
         try DurableFile.destroy(path(of: file), before: disk.before)
@@ -153,9 +167,8 @@ struct KeyDirectory: KeyPlace {
         try DurableFile.remove(path(of: file))
       }
     }
-    for directory in Set(files.map { $0.isBlock ? "blocks/" : "" }) {
-      let path = "\(path)/tenants/\(tenant)/\(directory)"
-      if try DurableFile.exists(path) { try DurableFile.syncDirectory(of: path) }
+    for directory in Set(files.map { directory(of: $0) }) {
+      if try DurableFile.exists(directory) { try DurableFile.syncDirectory(of: directory + "/") }
     }
   }
 
@@ -163,10 +176,12 @@ struct KeyDirectory: KeyPlace {
 
   func path(of file: KeyFile) -> String { "\(path)/\(file.path)" }
 
-  private func makeRoom(for file: KeyFile) throws {
+  private func directory(of file: KeyFile) -> String {
     let path = path(of: file)
-    if let slash = path.lastIndex(of: "/") { try disk.makeDirectory(String(path[..<slash])) }
+    return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? path
   }
+
+  private func makeRoom(for file: KeyFile) throws { try disk.makeDirectory(directory(of: file)) }
 
   // MARK: Locks
 
@@ -176,9 +191,9 @@ struct KeyDirectory: KeyPlace {
     switch lock {
     case .store:
       guard try file.take(0, exclusive: true, patienceMilliseconds: patience) else { throw KeyLock.taken }
-    case .tenant(let tenant):
+    case .tenant, .terms:
       guard try file.take(0, exclusive: false, patienceMilliseconds: patience),
-        try file.take(KeyLock.number(of: tenant), exclusive: true, patienceMilliseconds: patience)
+        try file.take(lock.number, exclusive: true, patienceMilliseconds: patience)
       else { throw KeyLock.taken }
     }
     return try withExtendedLifetime(file) { try body(self) }

@@ -24,6 +24,10 @@ enum KeyFile: Hashable, Sendable {
   case gone(TenantID)
   /// The mark of taken slots; it only rises.
   case taken(TenantID)
+  /// What is said of one series of backup keys; replaced only by what says more.
+  case terms(TermKeyName.Series)
+  /// The key with which a backup ends.
+  case term(TermKeyName)
 
   /// Relative to the key store.
   var path: String {
@@ -42,12 +46,14 @@ enum KeyFile: Hashable, Sendable {
     case .erased(let tenant, let id): "tenants/\(tenant)/erased-\(id)"
     case .gone(let tenant): "tenants/\(tenant)/gone"
     case .taken(let tenant): "tenants/\(tenant)/taken"
+    case .terms(let series): "\(series.rawValue)/book"
+    case .term(let name): "\(name)"
     }
   }
 
   var tenant: TenantID? {
     switch self {
-    case .root, .nextRoot, .kit, .installation, .laterInstallation, .installationLink: nil
+    case .root, .nextRoot, .kit, .installation, .laterInstallation, .installationLink, .terms, .term: nil
     case .log(let tenant, _), .index(let tenant), .epoch(let tenant, _), .block(let tenant, _), .erased(let tenant, _),
       .gone(let tenant), .taken(let tenant):
       tenant
@@ -72,6 +78,8 @@ enum KeyFile: Hashable, Sendable {
   var order: Order {
     switch self {
     case .root, .nextRoot, .kit: Order(tenant: "", kind: 0, number: 0)
+    case .terms: Order(tenant: "", kind: 1, number: 0)
+    case .term(let name): Order(tenant: "", kind: 2, number: name.number)
     case .gone(let tenant): Order(tenant: tenant.text, kind: -2, number: 0)
     case .erased(let tenant, let id):
       Order(tenant: tenant.text, kind: -1, number: Int64(bitPattern: (IDBits(id.text)?.high ?? 0) >> 1))
@@ -85,6 +93,9 @@ enum KeyFile: Hashable, Sendable {
     case .installation: Order(tenant: "~", kind: 7, number: 0)
     }
   }
+
+  /// Which key of a backup it is.
+  var termName: TermKeyName? { if case .term(let name) = self { name } else { nil } }
 
   /// Whether it is a key of the same log that came after the one of this number.
   func isLaterLogKey(than number: Int64) -> Bool { if case .log(_, let own) = self { own > number } else { false } }
@@ -108,6 +119,14 @@ enum KeyFile: Hashable, Sendable {
     }
     if let number = KeyFile.number(in: path, behind: "installation-", ending: ".note"), number > 1 {
       self = .installationLink(number)
+      return
+    }
+    if let name = TermKeyName(path) {
+      self = .term(name)
+      return
+    }
+    if let series = TermKeyName.Series.allCases.first(where: { KeyFile.terms($0).path == path }) {
+      self = .terms(series)
       return
     }
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
@@ -190,6 +209,8 @@ struct KeyFileOpener {
     case .erased(let tenant, let id): return TombstoneFile.open(bytes, tenant: tenant, id: id, root: root) != nil
     case .gone(let tenant): return TenantEnd.open(bytes, tenant: tenant, root: root) != nil
     case .taken: return TakenMark.parse(bytes) != nil
+    case .terms(let series): return TermBook.open(bytes, series, root: root) != nil
+    case .term(let name): return box(bytes, SealingContext.term(name))
     }
   }
 

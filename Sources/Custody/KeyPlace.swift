@@ -3,8 +3,8 @@ import Storage
 
 /// What can be done with the files of one place of keys, be it a directory or a database.
 ///
-/// Files are made and then stay. What changes: the mark of taken slots, which only rises; blocks, which go to a higher epoch; and keys that are
-/// destroyed (docs/format.md §5.6).
+/// Files are made and then stay. What changes: the mark of taken slots, which only rises; blocks, which go to a higher epoch; what is said of
+/// backup keys, which only grows; and keys that are destroyed (docs/format.md §5.6, §5.8).
 protocol KeyFiles: KeyRewriting {
   func read(_ file: KeyFile) throws -> [UInt8]?
 
@@ -17,6 +17,9 @@ protocol KeyFiles: KeyRewriting {
 
   /// The tenant's files but its blocks, of which there are many.
   func heads(of tenant: TenantID) throws -> [KeyFile]
+
+  /// The keys of backups, and what is said of them.
+  func terms() throws -> [KeyFile]
 
   /// The epoch of each of the tenant's blocks.
   func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64]
@@ -33,8 +36,11 @@ protocol KeyFiles: KeyRewriting {
   /// Makes blocks of one tenant what is given, each from its old state to the new one at once; all of them are durable when it returns.
   func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws
 
-  /// Destroys files of one tenant as well as the place can: they are gone when it returns. One that is not there is none.
-  func end(_ files: [KeyFile], of tenant: TenantID) throws
+  /// Makes what is said of backup keys what is given; durable when it returns.
+  func put(_ bytes: [UInt8], as book: KeyFile) throws
+
+  /// Destroys files as well as the place can: they are gone when it returns. One that is not there is none.
+  func end(_ files: [KeyFile]) throws
 
   /// The list of replicas that a live store carries (docs/format.md §5.4).
   func replicaList() throws -> [UInt8]?
@@ -69,6 +75,8 @@ extension KeyPlace {
 enum KeyLock: Hashable, Sendable {
   /// The files of one tenant.
   case tenant(TenantID)
+  /// The keys of backups.
+  case terms
   /// The whole store: nobody makes any file meanwhile.
   case store
 
@@ -79,6 +87,15 @@ enum KeyLock: Hashable, Sendable {
   static func number(of tenant: TenantID) -> Int64 {
     let bytes = Digest(sha256: Array(tenant.text.utf8)).bytes.prefix(7)
     return bytes.reduce(Int64(0)) { $0 << 8 | Int64($1) } + 1
+  }
+
+  /// The number of what is locked beside others; a tenant's has 56 bits.
+  var number: Int64 {
+    switch self {
+    case .store: 0
+    case .tenant(let tenant): KeyLock.number(of: tenant)
+    case .terms: 1 << 57
+    }
   }
 
   static var taken: Problem {

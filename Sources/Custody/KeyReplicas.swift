@@ -20,6 +20,8 @@ package struct KeyReplicas {
   let dataDirectory: String
   private let root: SecretBytes
   private var opener: KeyFileOpener
+  /// What is said of backup keys at the places together; read before the keys.
+  private var books: [TermKeyName.Series: TermBook] = [:]
 
   init(_ places: KeyPlaces, dataDirectory: String, root: SecretBytes, installation: String) {
     self.root = root
@@ -255,6 +257,14 @@ package struct KeyReplicas {
       // It ended there. What is left of it at a replica is never brought back; who ends it is told so by the record.
       return
     }
+    if case .terms(let series) = file { return try evenBook(series, places, copies, &report) }
+    if let name = file.termName, books[name.series]?.isEnded(name.number) ?? false {
+      for (place, copy) in zip(places, copies) where copy != nil {
+        try place.files.end([file])
+        report.copied.append("\(place.name)/\(file.path)")
+      }
+      return
+    }
     let wanted =
       if case .taken(let tenant) = file { try mark(of: tenant, copies, places) } else {
         try agreed(copies, file, places)
@@ -270,6 +280,21 @@ package struct KeyReplicas {
           .unavailable, "\(place.name) does not hold what was written to it; use another disk.", detail: file.path)
       }
       report.copied.append("\(place.name)/\(file.path)")
+    }
+  }
+
+  /// What is said of backup keys grows together: what ended at one place has ended, and what an older copy says takes nothing back.
+  private mutating func evenBook(
+    _ series: TermKeyName.Series, _ places: [Copy], _ copies: [[UInt8]?], _ report: inout Report
+  ) throws {
+    let read = try TermBook.read(series, at: places.map(\.files), root: root)
+    guard let book = TermBook.merged(read.compactMap(\.self)) else { return }
+    books[series] = book
+    let same = zip(copies, read).reversed().first { $0.1 == book }?.0
+    let wanted = try same ?? book.seal(series, root: root)
+    for (place, copy) in zip(places, copies) where copy != wanted {
+      try place.files.put(wanted, as: .terms(series))
+      report.copied.append("\(place.name)/\(KeyFile.terms(series).path)")
     }
   }
 

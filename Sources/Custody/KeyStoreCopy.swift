@@ -34,6 +34,8 @@ extension KeyStore {
         guard let bytes = try gathered.bytes(of: file) else { continue }
         if case .taken(let tenant) = file, let mark = TakenMark.parse(bytes) {
           try target.raise(mark, of: tenant)
+        } else if case .terms = file {
+          try target.put(bytes, as: file)
         } else {
           // The same file may be there: of this copy, when it was broken off before the root key was written.
           guard try target.add(bytes, as: file) == bytes else { throw isTaken }
@@ -88,7 +90,7 @@ extension KeyReplicas {
     guard (try? replica.read(.installation)) ?? nil != nil else { return nil }
     let files = try store.list()
     // A key that the store has no more was destroyed, and is still there.
-    let left = Set(try replica.list()).subtracting(files).count { $0.epoch != nil }
+    let left = Set(try replica.list()).subtracting(files).count { $0.epoch != nil || $0.termName != nil }
     return try files.count { file in try store.read(file) != (try replica.read(file)) } + left
   }
 }
@@ -98,6 +100,7 @@ private struct Gathered {
   private let places: [any KeyPlace]
   private var opener: KeyFileOpener
   let files: [KeyFile]
+  private let books: [TermKeyName.Series: TermBook]
   private(set) var report = KeyStore.CopyReport()
 
   init(_ places: [String], installation: String?, rootKey: SecretBytes) throws {
@@ -130,7 +133,12 @@ private struct Gathered {
     }
     self.places = holding
     report.used = holding.map { "\($0.name)" }
-    files = try Gathered.union(holding, &opener)
+    let found = try Gathered.union(holding, &opener)
+    books = try Gathered.books(holding, found, rootKey)
+    // What ended at one place is not brought back from another.
+    files = (found + books.keys.map { KeyFile.terms($0) }.filter { !found.contains($0) }).filter { [books] file in
+      file.termName.map { !(books[$0.series]?.isEnded($0.number) ?? false) } ?? true
+    }
     let tenants = Set(files.compactMap(\.tenant))
     report.tenants = tenants.count
     report.blocks = files.count { if case .block = $0 { true } else { false } }
@@ -170,9 +178,28 @@ private struct Gathered {
     return turning
   }
 
+  /// What is said of backup keys, all copies together. A copy may be older than backups that were made since: every key that it has counts as
+  /// taken, so that none is used for a second backup. Skipping some costs nothing.
+  private static func books(
+    _ places: [any KeyPlace], _ files: [KeyFile], _ root: SecretBytes
+  ) throws -> [TermKeyName.Series: TermBook] {
+    var books: [TermKeyName.Series: TermBook] = [:]
+    for series in TermKeyName.Series.allCases {
+      let last = files.compactMap(\.termName).filter { $0.series == series }.map(\.number).max()
+      let read = try TermBook.read(series, at: places, root: root).compactMap(\.self)
+      guard last != nil || !read.isEmpty else { continue }
+      // The live store is named last and counts most.
+      var book = TermBook.merged(read) ?? TermBook()
+      book.taken = max(book.taken, last ?? 0)
+      books[series] = book
+    }
+    return books
+  }
+
   /// Nil for the key of an epoch that ended: what it sealed was sealed again.
   mutating func bytes(of file: KeyFile) throws -> [UInt8]? {
     if case .taken(let tenant) = file { return try mark(tenant) }
+    if case .terms(let series) = file { return try books[series]?.seal(series, root: opener.root) }
     var good: [UInt8]?
     for place in places {
       guard let bytes = try? place.read(file) else { continue }

@@ -239,7 +239,7 @@ final class KeyTurn {
       guard obstacles.isEmpty else { return }
       for site in state.sites {
         _ = try at(site) {
-          try $0.end(small.keys.filter(site.heads.contains).sorted { $0.order < $1.order }, of: tenant)
+          try $0.end(small.keys.filter(site.heads.contains).sorted { $0.order < $1.order })
         }
       }
     }
@@ -385,7 +385,7 @@ final class KeyTurn {
       where site.heads.contains(file) && numbers.allSatisfy({ site.blocks[$0] == state.current }) {
         let earlier = site.heads.filter { ($0.epoch ?? .max) < state.current }.sorted { $0.order < $1.order }
         any = any || !earlier.isEmpty
-        if try at(site, { try $0.end(earlier, of: tenant) }) != nil {
+        if try at(site, { try $0.end(earlier) }) != nil {
           ends[site.name] = now()
           written += earlier.map { "\(site.name)/\($0.path)" }
         }
@@ -433,7 +433,7 @@ extension KeyTurn {
           site.heads.subtracting([gone]).sorted { $0.order < $1.order }
           + site.blocks.keys.sorted().map { KeyFile.block(tenant, $0) }
         epochBefore = max(epochBefore, site.heads.compactMap(\.epoch).max() ?? 0)
-        if try at(site, { try $0.end(files, of: tenant) }) != nil {
+        if try at(site, { try $0.end(files) }) != nil {
           ends[site.name] = now()
           written += files.map { "\(site.name)/\($0.path)" }
         }

@@ -38,7 +38,7 @@ extension KeyStore {
     let replicas = try places.replicas().map(places.replica)
     try places.live.prepareToEnd()
     for replica in replicas { try? replica.prepareToEnd() }
-    let pending = try places.locked(.tenant(tenant)) { held in held.end(.log(tenant, number), of: tenant) }
+    let pending = try places.locked(.tenant(tenant)) { held in held.end(.log(tenant, number)) }
     for place in replicas + [places.live] { place.sweep() }
     return pending
   }
@@ -46,7 +46,7 @@ extension KeyStore {
 
 extension HeldKeyPlaces {
   /// At every place that can be reached, replicas first; gives back those that cannot.
-  func end(_ file: KeyFile, of tenant: TenantID) -> [KeyStore.PendingEnd] {
+  func end(_ file: KeyFile) -> [KeyStore.PendingEnd] {
     let others: [(name: String, files: any KeyFiles)] = replicas.map { ("\($0.name)", $0) }
     return (others + [("live store", live)]).compactMap { place in
       do {
@@ -54,7 +54,7 @@ extension HeldKeyPlaces {
         guard try place.files.exists(.installation) else {
           return KeyStore.PendingEnd(place: place.name, obstacle: "The place is not there.")
         }
-        try place.files.end([file], of: tenant)
+        try place.files.end([file])
         return nil
       } catch {
         return KeyStore.PendingEnd(place: place.name, obstacle: (error as? Problem)?.message ?? "\(error)")

@@ -26,8 +26,20 @@ package struct BackupFacts: Sendable, Equatable {
   /// Objects of the newest backup that should be sealed, and how many of them are, by their headers.
   package var objects: Int
   package var sealedObjects: Int
+  /// Keys of backups whose time was over more than a day ago, and which nobody has ended.
+  package var overdueKeys: Int
+  /// Places of the keys where one that ended more than a day ago is still, by their labels.
+  package var pendingPlaces: [String]
+  /// Backups of before there were keys that end: a copy of one opens for as long as the root key lives.
+  package var endless: Int
 
-  package init(kept: [Kept], retentionDays: Int, objects: Int, sealedObjects: Int) {
+  package init(
+    kept: [Kept], retentionDays: Int, objects: Int, sealedObjects: Int, overdueKeys: Int = 0,
+    pendingPlaces: [String] = [], endless: Int = 0
+  ) {
+    self.endless = endless
+    self.overdueKeys = overdueKeys
+    self.pendingPlaces = pendingPlaces
     self.kept = kept
     self.retentionDays = retentionDays
     self.objects = objects
@@ -82,14 +94,37 @@ package struct BackupDrill: Sendable {
   package var lying: @Sendable () async throws -> Set<String>
   /// Rebuilds what one holds in a directory of its own with today's keys, as `steward backup restore` does, and looks into it.
   package var restore: @Sendable (String) async throws -> Restored
-  /// Removes all of it.
+  /// Copies what lies there now to a place that no schedule knows, as somebody would who wants to keep it.
+  package var copy: @Sendable () async throws -> Void
+  /// Whether one opens in that copy with all that there is: today's root key and every place of the keys.
+  package var opensInCopy: @Sendable (String) async throws -> Bool
+  /// How many places of the keys hold a file of the key of one, and how many of them could not be asked.
+  package var keyCopies: @Sendable (String) async throws -> KeyCopies
+  /// Ends the keys of all of them, and removes all of it.
   package var clear: @Sendable () async -> Void
+
+  package struct KeyCopies: Sendable, Equatable {
+    package let holding: Int
+    package let unknown: Int
+
+    package init(holding: Int, unknown: Int) {
+      self.holding = holding
+      self.unknown = unknown
+    }
+  }
 
   package init(
     make: @escaping @Sendable (Instant) async throws -> String,
     lying: @escaping @Sendable () async throws -> Set<String>,
-    restore: @escaping @Sendable (String) async throws -> Restored, clear: @escaping @Sendable () async -> Void
+    restore: @escaping @Sendable (String) async throws -> Restored,
+    copy: @escaping @Sendable () async throws -> Void = {},
+    opensInCopy: @escaping @Sendable (String) async throws -> Bool = { _ in false },
+    keyCopies: @escaping @Sendable (String) async throws -> KeyCopies = { _ in KeyCopies(holding: 0, unknown: 0) },
+    clear: @escaping @Sendable () async -> Void
   ) {
+    self.copy = copy
+    self.opensInCopy = opensInCopy
+    self.keyCopies = keyCopies
     self.make = make
     self.lying = lying
     self.restore = restore

@@ -20,6 +20,7 @@ extension KeyDirectory: KeyRewriting {
   /// unwrap what was said about it. What ends later would otherwise lie on the disk under an earlier root key.
   func rewrite(_ bytes: [UInt8], as file: KeyFile) throws {
     let path = path(of: file)
+    if let slash = path.lastIndex(of: "/"), case .terms = file { try disk.makeDirectory(String(path[..<slash])) }
     try DurableFile.replaceForGood(bytes, at: path) { try disk.write($0, path, true) }
   }
 

@@ -101,8 +101,21 @@ struct RootChange {
     let here = Set(try held.live.list().filter { $0.tenant == nil })
     let elsewhere = Set(try held.replicas.flatMap { try $0.list() }.filter { $0.tenant == nil }).subtracting(here)
     for file in here.union(elsewhere).sorted(by: { $0.order < $1.order }) {
+      if case .terms(let series) = file { try bringTogether(series, held) }
       try rewrap(file, held, isEnding: !here.contains(file))
     }
+  }
+
+  /// What ended at one place has ended, also where the live store was put back since.
+  private func bringTogether(_ series: TermKeyName.Series, _ held: HeldKeyPlaces) throws {
+    let places: [any KeyFiles] = held.replicas + [held.live]
+    let books = try places.map { place in
+      try place.read(.terms(series)).flatMap { box in
+        TermBook.open(box, series, root: newRoot) ?? TermBook.open(box, series, root: oldRoot)
+      }
+    }
+    guard let book = TermBook.merged(books.compactMap(\.self)), books.contains(where: { $0 != book }) else { return }
+    try held.rewrite(try book.seal(series, root: newRoot), as: .terms(series))
   }
 
   /// `isEnding`: it may be overwritten already, and then stays as it is.
@@ -154,6 +167,8 @@ extension KeyFile {
     case .epoch(let tenant, let number): SealingContext.epoch(tenant: tenant, epoch: number)
     case .erased(let tenant, let id): SealingContext.erased(tenant: tenant, id: id)
     case .gone(let tenant): SealingContext.gone(tenant: tenant)
+    case .terms(let series): SealingContext.terms(series)
+    case .term(let name): SealingContext.term(name)
     case .root, .nextRoot, .kit, .installationLink, .block, .taken: nil
     }
   }

@@ -50,6 +50,7 @@ struct BackupDesk: Sendable {
     _ = try await services.ledger.write(
       system, Act("backup.create", on: ObjectRef("backup", made.id), by: actor)
     ) { try $0.insert(BackupRecord(made, at: isTended ? nil : path)) }
+    try await record(made.ends)
     return [
       "backup": .string(made.id.text), "number": .integer(made.number), "made": .string(made.made.description),
       "base": .bool(made.isBase), "tenants": .integer(Int64(made.tenants)), "bytes": .integer(made.bytes),
@@ -81,7 +82,51 @@ struct BackupDesk: Sendable {
         }
       }
     }
+    // After the objects where they can be reached, and in any case.
+    try await record(try BackupEnd.endKeys(of: installation, now: now))
   }
+
+  /// Puts on the installation's record what became of each copy of the keys of backups whose time is over, place by place; again where one that
+  /// was away has come back.
+  private func record(_ ends: [TermEnd]) async throws {
+    guard !ends.isEmpty else { return }
+    let system = try await services.tenants.system()
+    let id = installation.id.text
+    for end in ends {
+      // Of one that was broken off before it was on the record there is nothing to add to.
+      guard let backup = BackupID(end.backup) else { continue }
+      let places = end.copies.map {
+        (KeyPlaceLabel.text($0.place, isLive: $0.isLive, installation: id), $0.endedAt)
+      }
+      let act = Act("backup.expire", on: ObjectRef("backup", backup), by: .system("backup"))
+      _ = try await services.ledger.write(system, act) { work in
+        guard var stored = try work.find(BackupRecord.self, backup) else { return }
+        stored.keyEnds = Dictionary(places, uniquingKeysWith: { first, _ in first })
+        // Where no schedule tends the place, the daily round sees its objects go.
+        if stored.keptUntil == nil { stored.removedAt = stored.removedAt ?? work.now }
+        try work.update(stored)
+      }
+    }
+    try installation.keyStore.termKeys(.backups).told(ends)
+  }
+
+  /// Keys of backups that should have ended by now: those that no place of the keys was asked about, and places where one is still.
+  private func overdue() throws -> (keys: Int, places: [String]) {
+    let keys = installation.keyStore.termKeys(.backups)
+    let late = services.now.adding(seconds: -BackupDesk.slackSeconds)
+    let held = try keys.held().filter { held in
+      if let until = held.until { return until < late }
+      return false
+    }
+    let pending = try keys.pending().filter { $0.since < late }.flatMap(\.places)
+    return (
+      held.count,
+      Set(pending).map { KeyPlaceLabel.text($0, isLive: false, installation: installation.id.text) }.sorted()
+    )
+  }
+
+  /// The daily round, and an hour for it.
+  private static let slackSeconds = 25 * 3_600
 
   /// Throws if the configured place is not there: it is never made by a schedule, since it may be a disk that is not mounted.
   func checkPlace() throws {
@@ -104,9 +149,11 @@ struct BackupDesk: Sendable {
         id: signed.manifest.backup.text, made: signed.manifest.made, isBase: signed.manifest.isBase,
         manifest: signed.digest)
     }
+    let overdue = try overdue()
     return BackupFacts(
       kept: kept, retentionDays: settings.retentionDays, objects: overview.objects,
-      sealedObjects: overview.sealedObjects)
+      sealedObjects: overview.sealedObjects, overdueKeys: overdue.keys, pendingPlaces: overdue.places,
+      endless: overview.manifests.count { $0.manifest.term == nil })
   }
 
   private func drill(of tenant: TenantID) async throws -> BackupDrill {
@@ -121,19 +168,24 @@ struct BackupDesk: Sendable {
       throw Problem(.forbidden, "Only probe tenants are looked into.")
     }
     let directory = installation.directory + "/probe"
-    try? FileManager.default.removeItem(atPath: directory)
     let place = try DirectoryPlace(directory)
+    if place.exists { try? BackupTrials.end(at: place, of: installation, now: services.now) }
+    try? FileManager.default.removeItem(atPath: directory)
     do {
-      _ = try await BackupMaker(installation, files: services.ledger.files, to: place, clock: services.clock)
-        .create(scope: .tenant(tenant), only: [tenant])
-      let pinned = installation.verifierKey
-      return BackupSpecimen(
+      _ = try await BackupMaker(
+        installation, files: services.ledger.files, to: place, clock: services.clock, series: .trials
+      ).create(scope: .tenant(tenant), only: [tenant])
+      let (pinned, keyring) = (installation.verifierKey, installation.keyStore.backupKeyring)
+      let specimen = BackupSpecimen(
         directory: directory, control: installation.id.text, headers: try PlaceOverview(place).headers,
         opensWithKey: BackupVerification.isGood(
-          place, pinned: pinned, chain: installation.chain, keyring: installation.keyStore.backupKeyring),
+          place, pinned: pinned, chain: installation.chain, keyring: keyring),
         opensWithAnotherKey: BackupVerification.isGood(
-          place, pinned: pinned, chain: installation.chain, keyring: .stranger()))
+          place, pinned: pinned, chain: installation.chain, keyring: keyring.stranger()))
+      try BackupTrials.end(at: place, of: installation, now: services.now)
+      return specimen
     } catch {
+      try? BackupTrials.end(at: place, of: installation, now: services.now)
       try? FileManager.default.removeItem(atPath: directory)
       throw error
     }

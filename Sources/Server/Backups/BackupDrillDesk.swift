@@ -22,18 +22,58 @@ struct BackupDrillDesk: Sendable {
     clear()
     return BackupDrill(
       make: { try await make(at: $0) }, lying: { try lying() }, restore: { try await restore($0) },
+      copy: { try copy() }, opensInCopy: { try opensInCopy($0) }, keyCopies: { try keyCopies($0) },
       clear: { clear() })
   }
 
-  /// What a killed one left goes first.
-  private func clear() { try? FileManager.default.removeItem(atPath: directory) }
+  /// What a killed one left goes first; keys before what they open.
+  private func clear() {
+    for path in [directory + "/place", copied] {
+      guard let place = try? DirectoryPlace(path), place.exists else { continue }
+      try? BackupTrials.end(at: place, of: installation, now: services.now)
+    }
+    try? FileManager.default.removeItem(atPath: directory)
+  }
+
+  // MARK: The copy
+
+  private var copied: String { directory + "/copy" }
+
+  private func copy() throws {
+    if FileManager.default.fileExists(atPath: copied) { try FileManager.default.removeItem(atPath: copied) }
+    try FileManager.default.copyItem(atPath: directory + "/place", toPath: copied)
+  }
+
+  private func named(_ backup: String) throws -> BackupID {
+    guard let id = BackupID(backup) else { throw Problem.notFound }
+    return id
+  }
+
+  private func opensInCopy(_ backup: String) throws -> Bool {
+    try BackupVerification.opens(
+      try named(backup), at: try DirectoryPlace(copied), pinned: installation.verifierKey, chain: installation.chain,
+      keyring: installation.keyStore.backupKeyring)
+  }
+
+  private func keyCopies(_ backup: String) throws -> BackupDrill.KeyCopies {
+    let id = try named(backup)
+    let overview = try PlaceOverview(try DirectoryPlace(copied))
+    guard let term = overview.manifests.first(where: { $0.manifest.backup == id })?.manifest.term else {
+      throw Problem.notFound
+    }
+    let copies = try installation.keyStore.termKeys(term.series).copies(of: term)
+    return BackupDrill.KeyCopies(holding: copies.holding.count, unknown: copies.unknown.count)
+  }
 
   private func make(at moment: Instant) async throws -> String {
     try DurableFile.makeDirectory(directory)
     let maker = BackupMaker(
-      installation, files: services.ledger.files, to: try place, policy: policy, clock: FixedClock(moment))
+      installation, files: services.ledger.files, to: try place, policy: policy, clock: FixedClock(moment),
+      series: .trials)
     // A base each time, as the nightly one is.
-    return try await maker.create(only: [tenant], base: true).id.text
+    let made = try await maker.create(only: [tenant], base: true)
+    try installation.keyStore.termKeys(.trials).told(made.ends)
+    return made.id.text
   }
 
   private func lying() throws -> Set<String> { Set(try place.list().objects.map(\.name.backup.text)) }

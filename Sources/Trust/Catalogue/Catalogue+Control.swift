@@ -32,14 +32,14 @@ extension Catalogue {
       "F44", .control, "E",
       "Backups are kept for a limited time and then destroyed.",
       because: """
-        Whole chains of backups are deleted once they are over their time, each with its own key, which lies wrapped in it alone. Whoever \
-        keeps a copy of an expired backup elsewhere opens it with the root key as long as they have that: its key is not destroyed by itself, \
-        and no inventory lists such copies. What was erased does not open in it.
+        Each backup has a key of its own in the key store and not in the backup. Once its time is over its objects are deleted, and then its key \
+        is destroyed at every place of the keys, with what became of each copy on the installation's record: a copy of an expired backup that \
+        somebody kept does not open any more, with the root key and the key store of today neither. The newest backup stays until there is \
+        another. Backups from before there were such keys, and whoever kept a copy of the key store with its root key, are what this cannot \
+        reach. Once a day the check lets a backup expire and tries to open a copy of it.
         """,
       test: "List the objects; try to open an expired one.",
-      .planned(
-        with: "keys of backups that end by themselves at their time, at every place, with an inventory of their copies")
-    ),
+      .checked(maximumAgeSeconds: Promise.dailyMaximumAgeSeconds)),
     Promise(
       "F45", .control, "E",
       "Audit records are kept long enough to defend a decision.",

@@ -18,14 +18,14 @@ package final class Prover: Sendable {
     ("A6", TransportCheck.strictTransport), ("A7", TransportCheck.noDeprecatedCiphers), ("A49", RateLimitCheck.run),
     ("A54", OriginCheck.run), ("F53", ProviderListCheck.run), ("F54", WrittenTermsCheck.run),
     ("F55", PublishedListCheck.run), ("A36", NoticePeriodCheck.run), ("A37", ObjectionCheck.run),
-    ("A41", ErasureCheck.run), ("A42", AgingCheck.run),
+    ("A41", ErasureCheck.run), ("F44", BackupEndCheck.run), ("A42", AgingCheck.run),
     // Ends the organisation that A42 leaves.
     ("A56", OwnEndCheck.run), ("A57", CertificationCheck.run), ("F71", DatedCheck.run),
     ("A58", ReviewCheck.run),
   ]
 
-  /// What leaves something behind for good, such as the record of an organisation's end. It is proven after every start, and then once a day.
-  static let daily: Set<String> = ["A42", "A56"]
+  /// What leaves something behind for good, such as the record of an organisation's end, or writes to every place of the keys. It is proven after every start, and then once a day.
+  static let daily: Set<String> = ["F44", "A42", "A56"]
   static let dailySeconds = 23 * 3_600
 
   private let tenants = ProbeTenants()
