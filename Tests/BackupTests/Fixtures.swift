@@ -43,6 +43,7 @@ final class Bench: Sendable {
 
   var data: String { directory + "/data" }
   var keys: String { directory + "/data.keys" }
+  var keyStore: KeyStore { ledger.installation.keyStore }
   var placePath: String { directory + "/place" }
 
   init() async throws {

@@ -173,7 +173,7 @@ struct TermKeyTests {
       } catch {}
       if step % 2 == 0 { _ = try home.settled() }
       let ends = try keys(home).end([gone.name], now: Self.now)
-      #expect(ends.allSatisfy(\.isComplete), "\(step)")
+      #expect(ends.allSatisfy { $0.isComplete }, "\(step)")
       for place in [home.place, replica] {
         #expect(try !KeyPlaceName(place).place().exists(.term(gone.name)), "\(step)")
       }
