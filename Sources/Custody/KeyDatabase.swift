@@ -77,6 +77,8 @@ final class KeyDatabase: KeyPlace {
     try transaction { try $0.add(bytes, as: file) }
   }
 
+  func addNew(_ files: [(file: KeyFile, bytes: [UInt8])]) throws { try transaction { try $0.addNew(files) } }
+
   /// Nothing to do: what can be read is committed, and what is committed is durable.
   func renew(_ file: KeyFile) {}
 
@@ -305,6 +307,15 @@ struct KeyRows: KeyFiles {
       "INSERT INTO steward_keys.key_file (path, data) VALUES (?, ?) ON CONFLICT (path) DO NOTHING",
       [.text(file.path), .bytes(bytes)])
     return try read(file) ?? []
+  }
+
+  func addNew(_ files: [(file: KeyFile, bytes: [UInt8])]) throws {
+    for one in files {
+      try link.queue(
+        "INSERT INTO steward_keys.key_file (path, data) VALUES (?, ?) ON CONFLICT (path) DO NOTHING",
+        [.text(one.file.path), .bytes(one.bytes)])
+    }
+    try link.drain()
   }
 
   func renew(_ file: KeyFile) {}

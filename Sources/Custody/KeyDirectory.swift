@@ -133,6 +133,8 @@ struct KeyDirectory: KeyPlace {
     return try read(file) ?? []
   }
 
+  func addNew(_ files: [(file: KeyFile, bytes: [UInt8])]) throws { try replace(files) }
+
   func renew(_ file: KeyFile) throws {
     if let bytes = try read(file) { try disk.write(bytes, path(of: file), true) }
   }

@@ -27,6 +27,9 @@ protocol KeyFiles: KeyRewriting {
   /// Durable when it returns. Never replaces: if the file is there already it stays, and its bytes are what is given back.
   func add(_ bytes: [UInt8], as file: KeyFile) throws -> [UInt8]
 
+  /// The same for files of one directory of which none is there, several times as fast as one after another. Whoever uses one reads it first.
+  func addNew(_ files: [(file: KeyFile, bytes: [UInt8])]) throws
+
   /// Makes durable a file that is there: whoever added it may have been broken off before it was.
   func renew(_ file: KeyFile) throws
 

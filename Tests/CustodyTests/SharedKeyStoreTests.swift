@@ -137,6 +137,7 @@ private final class UnlockedPlace: KeyPlace {
   func heads(of tenant: TenantID) throws -> [KeyFile] { try real.heads(of: tenant) }
   func epochs(ofBlocksOf tenant: TenantID) throws -> [Int64: Int64] { try real.epochs(ofBlocksOf: tenant) }
   func replace(_ blocks: [(file: KeyFile, bytes: [UInt8])]) throws { try real.replace(blocks) }
+  func addNew(_ files: [(file: KeyFile, bytes: [UInt8])]) throws { try real.addNew(files) }
   func terms() throws -> [KeyFile] { try real.terms() }
   func put(_ bytes: [UInt8], as book: KeyFile) throws { try real.put(bytes, as: book) }
   func end(_ files: [KeyFile]) throws { try real.end(files) }

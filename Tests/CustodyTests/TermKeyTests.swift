@@ -11,6 +11,8 @@ struct TermKeyTests {
 
   private func keys(_ home: KeyHome) throws -> TermKeys { try home.store().termKeys(.backups) }
 
+  private func trials(_ home: KeyHome) throws -> TermKeys { try home.store().termKeys(.trials) }
+
   private func take(_ keys: TermKeys, _ backup: String = "b", until: Instant? = nil) throws -> TermKey {
     try keys.take(for: backup, until: until, now: Self.now)
   }
@@ -23,8 +25,7 @@ struct TermKeyTests {
     #expect(try take(keys).name.description == "backups/1")
     let old = home.home + "/old"
     try FileManager.default.copyItem(atPath: home.home + "/replica", toPath: old)
-    for _ in 0..<60 { _ = try take(keys) }
-    let last = try take(keys, "last")
+    let last = try keys.take(for: "last", until: nil, above: 61, now: Self.now)
     let wrapped = try home.store().backupKeyring.wrap(.random(), installation: Self.id, backup: "last", term: last)
     let kit = try home.store().recoveryKit(id: Self.id, verifierKey: "k", now: Self.now)
     #expect(last.name.number == 62)
@@ -142,7 +143,9 @@ struct TermKeyTests {
     try keys(home).told(first)
     #expect(try keys(home).pending().map(\.places) == [[replica]])
     #expect(try keys(home).end([], now: Self.now).allSatisfy { !$0.isNews }, "it is told once")
-    for _ in 0..<64 { _ = try take(try keys(home)) }
+    for above in [0, 40, 64] as [Int64] {
+      _ = try keys(home).take(for: "b", until: nil, above: above, now: Self.now)
+    }
     let out = #expect(throws: Problem.self) { try take(try keys(home)) }
     #expect(out?.code == .unavailable)
     try FileManager.default.moveItem(atPath: hidden, toPath: replica)
@@ -164,15 +167,16 @@ struct TermKeyTests {
       let home = try KeyHome(.directory)
       let replica = home.home + "/replica"
       _ = try home.settled(adding: [replica])
-      let (gone, kept) = (try take(try keys(home), "gone"), try take(try keys(home), "kept"))
+      // Of the series that has none made ahead.
+      let (gone, kept) = (try take(try trials(home), "gone"), try take(try trials(home), "kept"))
       let disk = StoppingDisk(at: step)
       let store = try KeyStore(at: try home.location.place, provider: try home.provider, disk: disk.disk)
       do {
-        _ = try store.termKeys(.backups).end([gone.name], now: Self.now)
+        _ = try store.termKeys(.trials).end([gone.name], now: Self.now)
         isDone = true
       } catch {}
       if step % 2 == 0 { _ = try home.settled() }
-      let ends = try keys(home).end([gone.name], now: Self.now)
+      let ends = try trials(home).end([gone.name], now: Self.now)
       #expect(ends.allSatisfy { $0.isComplete }, "\(step)")
       for place in [home.place, replica] {
         #expect(try !KeyPlaceName(place).place().exists(.term(gone.name)), "\(step)")

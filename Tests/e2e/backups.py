@@ -120,6 +120,33 @@ def the_job_under_load(demo, place, mark):
     return certificate, load
 
 
+@scenario("restored with the kit and a copy of the keys that is 30 backups old; with one that lacks the key of the backup it says what to do")
+def old_keys():
+    with tempfile.TemporaryDirectory(prefix="steward-e2e-") as home, Demo(Path(home) / "one") as demo:
+        place, replica, old = Path(home) / "place", Path(home) / "replica.keys", Path(home) / "old.keys"
+        demo.stop()
+        steward("keys", "replicate", "--data", demo.data, "--keys-replica", replica)
+        demo.start()
+        create(demo, place, "--base")
+        kit = a_kit(demo, home)
+        shutil.copytree(replica, old)
+        for _ in range(30):
+            newest = create(demo, place, "--base")
+        demo.kill()
+        manifest = (place / newest["backup"] / "manifest").read_text()
+        expect("\nterm backups/31\n" in manifest, f"the backup names another key: {manifest}")
+        for gone in (demo.data, demo.keys, replica):
+            shutil.rmtree(gone)
+        steward("backup", "verify", place, "--recovery", kit, "--keys-from", old, input=PASSPHRASE)
+        report = restore(place, Path(home) / "again", kit, "--keys-from", old)
+        expect_equal(report["backup"], newest["backup"], "the newest backup comes back")
+        expect_equal(audit_verify(Path(home) / "again").returncode, 0, "the restored record")
+        (old / "backups" / "31").unlink()
+        for command in (["backup", "verify", place], ["restore", "--from", place, "--data", Path(home) / "none"]):
+            said = steward(*command, "--recovery", kit, "--keys-from", old, code=2, input=PASSPHRASE)
+            expect("--keys-from" in said.stderr and "backups/31" in said.stderr, f"does not say what to do: {said.stderr}")
+
+
 def restore(place, data, kit, *more):
     result = steward("restore", "--from", place, "--data", data, "--recovery", kit, "--json", *more, input=PASSPHRASE)
     return json.loads(result.stdout)

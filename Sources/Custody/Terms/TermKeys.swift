@@ -115,7 +115,9 @@ package struct TermKeys: Sendable {
         }
       }
       try write(book, sites)
-      makeAhead(behind: number, there, book, held)
+      // A place that is away keeps nobody from what was made before: the next backup tries again, and the doctor names the place.
+      let ahead = (number + 1..<number + 1 + series.reserve).filter { !book.isEnded($0) }.map { TermKeyName(series, $0) }
+      try? make(ahead.filter { !there.contains(.term($0)) }, held)
       return TermKey(name: name, secret: SecretBytes(key))
     }
   }
@@ -124,12 +126,37 @@ package struct TermKeys: Sendable {
     try store.createKey(.term(name), context: SealingContext.term(name), held)
   }
 
-  /// A place that is away keeps nobody from what was made before: the next backup tries again, and the doctor names the place.
-  private func makeAhead(behind number: Int64, _ there: Set<KeyFile>, _ book: TermBook, _ held: HeldKeyPlaces) {
-    guard series.reserve > 0 else { return }
-    for next in number + 1...number + series.reserve where !book.isEnded(next) {
-      let name = TermKeyName(series, next)
-      if !there.contains(.term(name)), (try? make(name, held)) == nil { return }
+  /// Many at once, as `make` does one: what a replica has of a write that was broken off is taken if it opens, and the live store comes last.
+  private func make(_ names: [TermKeyName], _ held: HeldKeyPlaces) throws {
+    guard !names.isEmpty else { return }
+    var files: [TermKeyName: [UInt8]] = [:]
+    for replica in held.replicas {
+      try held.reach(replica) { replica in
+        for name in try replica.terms().compactMap(\.termName) where names.contains(name) && files[name] == nil {
+          if let left = try replica.read(.term(name)), opens(left, name) { files[name] = left }
+        }
+      }
+    }
+    for name in names where files[name] == nil {
+      files[name] = try Box.seal(
+        SecretBytes.random().withBytes { Array($0) }, key: root, context: SealingContext.term(name))
+    }
+    for replica in held.replicas { try held.reach(replica) { try add(files, to: $0) } }
+    try add(files, to: held.live)
+  }
+
+  private func opens(_ box: [UInt8], _ name: TermKeyName) -> Bool {
+    (try? Box.open(box, key: root, context: SealingContext.term(name)))?.count == 32
+  }
+
+  private func add(_ files: [TermKeyName: [UInt8]], to place: any KeyFiles) throws {
+    let there = Set(try place.terms())
+    let new = files.filter { !there.contains(.term($0.key)) }.sorted { $0.key.number < $1.key.number }
+    try place.addNew(new.map { (file: .term($0.key), bytes: $0.value) })
+    // What counts is what lies there.
+    for (name, bytes) in files where try place.read(.term(name)) != bytes {
+      throw Problem(
+        .unavailable, "A place of the keys does not hold what was written to it.", detail: "\(name)")
     }
   }
 
