@@ -32,7 +32,8 @@ struct Expiry {
     let gone = shelf.entries.filter { $0.manifest.number <= last }
     let terms = try Expiry.remove(gone, from: place, keys, now: now)
     let lying = Set(shelf.entries.dropFirst(gone.count).compactMap(\.manifest.term))
-    let lost = try isTended ? keys.held().filter { $0.until == nil && $0.taken < oldest && !lying.contains($0.name) } : []
+    let lost =
+      try isTended ? keys.held().filter { $0.until == nil && $0.taken < oldest && !lying.contains($0.name) } : []
     // Where it fails the daily round tries again, and says so: the backup itself is made.
     let ends = try? Expiry.endKeys(terms + lost.map(\.name), keys, now: now)
     return (gone.reversed().map(\.id), ends ?? [])

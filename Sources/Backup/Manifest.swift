@@ -66,7 +66,8 @@ extension Manifest {
     let names = ["installation", "verifier", "backup", "made", "number", "scope", "previous", "parent", "key", "index"]
     let more = lines.count > 12 ? lines[11..<(lines.count - 1)] : []
     let (term, kept) = (more.first { $0.first == "term" }, more.first { $0.first == "until" })
-    guard lines.count >= 12, more.count <= 2, more.allSatisfy({ $0.count == 2 }), zip(lines[1...], names).allSatisfy({ $0.first == $1 && $0.count > 1 }),
+    guard lines.count >= 12, more.count <= 2, more.allSatisfy({ $0.count == 2 }),
+      zip(lines[1...], names).allSatisfy({ $0.first == $1 && $0.count > 1 }),
       let verifier = try? VerifierKey(parsing: lines[2][1]), let backup = BackupID(lines[3][1]),
       let made = Instant(lines[4][1]), let number = Int64(lines[5][1]), (1...Manifest.largestNumber).contains(number),
       let scope = Manifest.scope(lines[6]), let previous = Manifest.link(lines[7]),

@@ -26,15 +26,15 @@ package struct BackupFacts: Sendable, Equatable {
   /// Objects of the newest backup that should be sealed, and how many of them are, by their headers.
   package var objects: Int
   package var sealedObjects: Int
-  /// Keys of backups whose time was over more than a day ago, and which nobody has ended.
-  package var overdueKeys: Int
+  /// Keys of backups whose time was over more than a day ago, and which nobody has ended; nil while the key store cannot be asked.
+  package var overdueKeys: Int?
   /// Places of the keys where one that ended more than a day ago is still, by their labels.
   package var pendingPlaces: [String]
   /// Backups of before there were keys that end: a copy of one opens for as long as the root key lives.
   package var endless: Int
 
   package init(
-    kept: [Kept], retentionDays: Int, objects: Int, sealedObjects: Int, overdueKeys: Int = 0,
+    kept: [Kept], retentionDays: Int, objects: Int, sealedObjects: Int, overdueKeys: Int? = 0,
     pendingPlaces: [String] = [], endless: Int = 0
   ) {
     self.endless = endless

@@ -227,7 +227,8 @@ struct BackupTests {
     #expect(try bench.verify().isGood)
     #expect(try bench.verify().backups.map(\.backup) == [second.id, third.id])
     bench.clock.advance(seconds: 365 * 86_400)
-    #expect(try Expiry(BackupPolicy(), bench.keyStore.termKeys(.backups)).run(try bench.place(), now: bench.clock.now).expired
+    #expect(
+      try Expiry(BackupPolicy(), bench.keyStore.termKeys(.backups)).run(try bench.place(), now: bench.clock.now).expired
         == [second.id])
   }
 

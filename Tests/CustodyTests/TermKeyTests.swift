@@ -17,7 +17,9 @@ struct TermKeyTests {
     try keys.take(for: backup, until: until, now: Self.now)
   }
 
-  @Test("they are made ahead at every place: a copy that is 60 backups old has the key of today", arguments: KeyHome.Kind.all)
+  @Test(
+    "they are made ahead at every place: a copy that is 60 backups old has the key of today",
+    arguments: KeyHome.Kind.all)
   func ahead(_ kind: KeyHome.Kind) throws {
     let home = try KeyHome(kind)
     _ = try home.settled(adding: [home.home + "/replica"])
@@ -73,7 +75,9 @@ struct TermKeyTests {
     #expect(try keys(home).held().map(\.name.number) == Array(1...24))
   }
 
-  @Test("what ended stays ended: no stale replica and no old copy of the key store brings it back", arguments: KeyHome.Kind.all)
+  @Test(
+    "what ended stays ended: no stale replica and no old copy of the key store brings it back",
+    arguments: KeyHome.Kind.all)
   func stale(_ kind: KeyHome.Kind) throws {
     let home = try KeyHome(kind)
     let (replica, old) = (home.home + "/replica", home.home + "/old")
@@ -130,7 +134,9 @@ struct TermKeyTests {
     #expect(try take(try keys(home)).name.number == second.name.number + 1)
   }
 
-  @Test("a replica that is away keeps nobody from taking and ending; it is named until its copy is gone", arguments: KeyHome.Kind.all)
+  @Test(
+    "a replica that is away keeps nobody from taking and ending; it is named until its copy is gone",
+    arguments: KeyHome.Kind.all)
   func away(_ kind: KeyHome.Kind) throws {
     let home = try KeyHome(kind)
     let (replica, hidden) = (home.home + "/replica", home.home + "/hidden")
@@ -200,7 +206,9 @@ struct TermKeyTests {
     #expect(try DurableFile.read(second) != before)
   }
 
-  @Test("a change of the root key seals them anew, and backups of before and after open; what ended stays ended", arguments: KeyHome.Kind.all)
+  @Test(
+    "a change of the root key seals them anew, and backups of before and after open; what ended stays ended",
+    arguments: KeyHome.Kind.all)
   func rootChange(_ kind: KeyHome.Kind) throws {
     let home = try KeyHome(kind)
     _ = try home.settled(adding: [home.home + "/replica"])

@@ -57,7 +57,8 @@ struct BackupTermTests {
     try await isRed("though its time is not over") { drill in drill.opensInCopy = { _ in false } }
   }
 
-  @Test("F44: a key that nobody ended, a place where one is still, or an old backup at the configured place turns it red")
+  @Test(
+    "F44: a key that nobody ended, a place where one is still, or an old backup at the configured place turns it red")
   func leftOver() async throws {
     let bench = try await TermBench()
     defer { bench.house.leave() }

@@ -6,7 +6,8 @@ import Testing
 @Suite("The catalogue of promises")
 struct TrustCatalogueTests {
   static let checked: Set<String> = [
-    "F9", "F10", "F11", "F15", "F22", "F23", "F29", "F30", "F31", "F53", "F54", "F55", "F71", "A5", "A6", "A7", "A9",
+    "F9", "F10", "F11", "F15", "F22", "F23", "F29", "F30", "F31", "F44", "F53", "F54", "F55", "F71", "A5", "A6", "A7",
+    "A9",
     "A10", "A12", "A14", "A15", "A20", "A21", "A22", "A36", "A37", "A41", "A42", "A43", "A44", "A49", "A54", "A56",
     "A57",
     "A58",

@@ -93,13 +93,12 @@ package struct TermKeys: Sendable {
     for backup: String, until: Instant?, above: Int64 = 0, prolonging parents: [TermKeyName] = [], now: Instant
   ) throws -> TermKey {
     try prepare()
-    return try locked { held, sites in
+    let key = try locked { held, sites -> TermKey in
       var book = try book(sites)
       var number = max(book.taken, above) + 1
       while book.isEnded(number) || book.held[number] != nil { number += 1 }
-      let there = Set(try held.live.terms())
       let name = TermKeyName(series, number)
-      if !there.contains(.term(name)) { try make(name, held) }
+      try store.createKey(.term(name), context: SealingContext.term(name), held)
       let context = SealingContext.term(name)
       guard let box = try held.live.read(.term(name)), let key = try? Box.open(box, key: root, context: context),
         key.count == 32
@@ -115,18 +114,24 @@ package struct TermKeys: Sendable {
         }
       }
       try write(book, sites)
-      // A place that is away keeps nobody from what was made before: the next backup tries again, and the doctor names the place.
-      let ahead = (number + 1..<number + 1 + series.reserve).filter { !book.isEnded($0) }.map { TermKeyName(series, $0) }
-      try? make(ahead.filter { !there.contains(.term($0)) }, held)
       return TermKey(name: name, secret: SecretBytes(key))
+    }
+    // A place that is away keeps nobody from what was made before: the next backup tries again, and the doctor names the place.
+    try? makeAhead()
+    return key
+  }
+
+  /// In a step of its own: where it fails, what was taken stays taken.
+  private func makeAhead() throws {
+    guard series.reserve > 0 else { return }
+    try locked { held, sites in
+      let (book, there) = (try book(sites), Set(try held.live.terms()))
+      let ahead = (book.taken + 1...book.taken + series.reserve).filter { !book.isEnded($0) }
+      try make(ahead.map { TermKeyName(series, $0) }.filter { !there.contains(.term($0)) }, held)
     }
   }
 
-  private func make(_ name: TermKeyName, _ held: HeldKeyPlaces) throws {
-    try store.createKey(.term(name), context: SealingContext.term(name), held)
-  }
-
-  /// Many at once, as `make` does one: what a replica has of a write that was broken off is taken if it opens, and the live store comes last.
+  /// Many at once, as `add` makes one: what a replica has of a write that was broken off is taken if it opens, and the live store comes last.
   private func make(_ names: [TermKeyName], _ held: HeldKeyPlaces) throws {
     guard !names.isEmpty else { return }
     var files: [TermKeyName: [UInt8]] = [:]

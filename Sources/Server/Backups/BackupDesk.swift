@@ -110,14 +110,11 @@ struct BackupDesk: Sendable {
     try installation.keyStore.termKeys(.backups).told(ends)
   }
 
-  /// Keys of backups that should have ended by now: those that no place of the keys was asked about, and places where one is still.
+  /// Keys of backups that should have ended by now, and places of the keys where one that ended is still.
   private func overdue() throws -> (keys: Int, places: [String]) {
     let keys = installation.keyStore.termKeys(.backups)
     let late = services.now.adding(seconds: -BackupDesk.slackSeconds)
-    let held = try keys.held().filter { held in
-      if let until = held.until { return until < late }
-      return false
-    }
+    let held = try keys.held().filter { held in held.until.map { $0 < late } ?? false }
     let pending = try keys.pending().filter { $0.since < late }.flatMap(\.places)
     return (
       held.count,
@@ -149,10 +146,11 @@ struct BackupDesk: Sendable {
         id: signed.manifest.backup.text, made: signed.manifest.made, isBase: signed.manifest.isBase,
         manifest: signed.digest)
     }
-    let overdue = try overdue()
+    // Whoever asks what lies at the place must not depend on the key store.
+    let overdue = try? overdue()
     return BackupFacts(
       kept: kept, retentionDays: settings.retentionDays, objects: overview.objects,
-      sealedObjects: overview.sealedObjects, overdueKeys: overdue.keys, pendingPlaces: overdue.places,
+      sealedObjects: overview.sealedObjects, overdueKeys: overdue?.keys, pendingPlaces: overdue?.places ?? [],
       endless: overview.manifests.count { $0.manifest.term == nil })
   }
 

@@ -33,15 +33,18 @@ enum BackupEndCheck {
     guard let facts = try await probe.environment.backups() else {
       throw Hindered(reason: "No place for backups is configured.")
     }
-    try hold(
-      facts.overdueKeys == 0, "\(facts.overdueKeys) keys of backups whose time was over a day ago have not ended.")
+    guard let overdue = facts.overdueKeys else {
+      throw Hindered(reason: "The key store does not say which keys of backups there are.")
+    }
+    try hold(overdue == 0, "\(overdue) keys of backups whose time was over a day ago have not ended.")
     try hold(
       facts.pendingPlaces.isEmpty,
       "The key of a backup whose time is over is still at \(facts.pendingPlaces.joined(separator: " and ")).")
     guard facts.endless == 0 else {
       throw Hindered(
         reason:
-          "\(facts.endless) backups at the configured place were made before backups had keys that end; they go with their time.")
+          "\(facts.endless) backups at the configured place were made before backups had keys that end; they go with their time."
+      )
     }
     guard let oldest = facts.oldest, facts.kept.count > 1 else { return facts }
     // It goes with the first nightly one after its time; an hour for that one.
