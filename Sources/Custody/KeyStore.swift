@@ -37,6 +37,7 @@ package final class KeyStore: Sendable {
   ) throws {
     let places = KeyPlaces(name.place(disk), disk: disk)
     let root = try OpenRoot(in: places.live, provider)
+    try TermsOfBefore.sealAnew(places, root)
     var replicas = KeyReplicas(places, dataDirectory: dataDirectory, root: root.key, installation: installation)
     try self.init(places, provider, root, settled: try replicas.settle(adding: addingReplicas))
   }

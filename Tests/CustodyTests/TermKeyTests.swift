@@ -235,6 +235,33 @@ struct TermKeyTests {
     #expect(try KeyReplicas.differences(of: .directory(home.home + "/replica"), from: home.location.place) == 0)
   }
 
+  @Test(
+    "a program of before passes over them when it changes the root key; the next start seals them anew",
+    arguments: KeyHome.Kind.all)
+  func rootChangeBefore(_ kind: KeyHome.Kind) throws {
+    let home = try KeyHome(kind)
+    let replica = home.home + "/replica"
+    _ = try home.settled(adding: [replica])
+    let (gone, kept) = (try take(try keys(home), "gone"), try take(try keys(home), "kept"))
+    let wrapped = try home.store().backupKeyring.wrap(.random(), installation: Self.id, backup: "kept", term: kept)
+    _ = try keys(home).end([gone.name], now: Self.now)
+    let places = [try home.location.place.place(), try KeyPlaceName(replica).place()]
+    let before = try places.map { place in try place.terms().map { ($0, try #require(try place.read($0))) } }
+    let provider = try home.provider
+    _ = try KeyStore.changeRoot(
+      at: try home.location.place, installation: Self.id, from: provider, to: provider, now: Self.now)
+    for (place, files) in zip(places, before) { for (file, box) in files { try place.rewrite(box, as: file) } }
+    #expect(throws: Problem.self) { try take(try keys(home)) }
+    _ = try home.settled()
+    #expect(try take(try keys(home)).name.number == 3)
+    let keyring = try home.store().backupKeyring
+    #expect(try keyring.unwrap(wrapped, installation: Self.id, backup: "kept", term: kept.name).count == 32)
+    #expect(throws: TermEnded.self) {
+      try keyring.unwrap(wrapped, installation: Self.id, backup: "kept", term: gone.name)
+    }
+    #expect(try KeyReplicas.differences(of: .directory(replica), from: home.location.place) == 0)
+  }
+
   @Test("its time can be foreseen and prolonged; trials are numbered apart and made on the spot")
   func times() throws {
     let home = try KeyHome(.directory)
