@@ -58,11 +58,13 @@ struct ErasureCarrier: Sendable {
     if let failure { throw failure }
   }
 
+  /// One for all that is due within five seconds, at their end: so it is never the one that is running and still has its key, since that one was
+  /// due no later than now.
   private func again(at next: Instant) async throws {
-    let jobs = services.jobs
-    // A key of its own: this job still has the one it was asked for with.
+    let (jobs, slot) = (services.jobs, next.milliseconds / 5_000 + 1)
     try await ledger.writeTransient(home) { work in
-      _ = try jobs.enqueue(ErasureCarrier.kindName, uniqueKey: "again-\(next.milliseconds / 5_000)", at: next, in: work)
+      _ = try jobs.enqueue(
+        ErasureCarrier.kindName, uniqueKey: "again-\(slot)", at: Instant(milliseconds: slot * 5_000), in: work)
     }
   }
 

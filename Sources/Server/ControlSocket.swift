@@ -104,13 +104,15 @@ package enum ControlClient {
 
 /// Stream sockets in the file system (unix(7)), blocking.
 enum UnixSocket {
-  /// For this user alone, from its first moment: Linux gives the file the permissions that the socket has before `bind`. The mask of the process
-  /// stays as it is, which counts for whatever other threads make meanwhile.
+  /// For this user alone, from its first moment: Linux gives the file the permissions that the socket has before `bind`. The mask of the
+  /// process stays as it is: it counts for whatever other threads make meanwhile.
   static func listen(_ path: String) throws -> Int32 {
     let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw failure(path) }
     unlink(path)
-    guard fchmod(descriptor, 0o600) == 0, withAddress(path, { bind(descriptor, $0, $1) }) == 0, Glibc.listen(descriptor, 16) == 0 else {
+    guard fchmod(descriptor, 0o600) == 0, withAddress(path, { bind(descriptor, $0, $1) }) == 0,
+      Glibc.listen(descriptor, 16) == 0
+    else {
       close(descriptor)
       throw failure(path)
     }

@@ -69,6 +69,28 @@ struct Eraserhead {
 
 @Suite("erasures")
 struct ErasureTests {
+  @Test("erasures that begin one after another are final within a minute each, though servers hold keys by leases")
+  func several() async throws {
+    let house = try await House.open(isShared: true)
+    defer { house.leave() }
+    let eraser = Eraserhead(house: house)
+    var begun: [String] = []
+    for number in 0..<4 {
+      let made = try await house.anna.post("/v1/vendors", ["name": .string("Short-lived \(number)")])
+      begun.append(try await eraser.propose("vendor", try #require(try made.json()["id"]?.string)))
+      #expect(try await house.olga.post("/v1/erasures/\(begun[number])/confirm").status == 200)
+      try await house.app.services.jobs.serve(house.acme.id)
+      house.clock.advance(seconds: 1)
+    }
+    for _ in 0..<60 {
+      house.clock.advance(seconds: 1)
+      try await house.app.services.jobs.serve(house.acme.id)
+    }
+    for id in begun {
+      #expect(try await house.olga.get("/v1/erasures/\(id)").json()["state"]?.string == "final")
+    }
+  }
+
   @Test("an erasure shows first, asks twice, takes everything, proves it, and what was proven before still is")
   func wholeWay() async throws {
     let house = try await House.open()

@@ -150,8 +150,6 @@ def serves_old(demo, fleet, old, vendor, other):
 
 
 KILLS = 100 if "--long" in sys.argv else 6
-#: A job that was killed many times is begun again by its schedule, every ten minutes.
-KILLED_SECONDS = 720 if KILLS > 50 else 2 * FINAL_SECONDS
 
 
 @scenario(f"killed {KILLS} times while it erases: each erasure that was confirmed comes to its end by itself, with a record that verifies")
@@ -178,7 +176,7 @@ def killed_while_erasing(engine, fleet, home):
         if expect_status(owner.get(f"/v1/erasures/{erasures[-1]['id']}"), 200).json["state"] == "proposed":
             confirm(owner, erasures[-1])
     for erasure in erasures:
-        record_of(demo, wait_until(demo.client("owner"), erasure, seconds=KILLED_SECONDS), home)
+        record_of(demo, wait_until(demo.client("owner"), erasure, seconds=2 * FINAL_SECONDS), home)
     for server in fleet.servers:
         server.stop()
     verdict = audit_verify(fleet.data, "--keys", fleet.keys)
